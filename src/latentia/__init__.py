@@ -1,0 +1,3 @@
+"""Deep generative models with latent variables."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,33 @@
+"""The one exception family of SPINDLE.
+
+Every message is a sentence for a sleep researcher: what was wanted, what was found, and the user's own name
+for the thing. The command line prints it and ends with exit code 2; nothing of it is a traceback.
+"""
+
+
+class SpindleError(Exception):
+    """Something the user can put right."""
+
+
+class RecordingError(SpindleError):
+    """A recording cannot be read, or holds nothing that can be scored."""
+
+
+class ChannelError(SpindleError):
+    """The EEG or EMG channels are missing, ambiguous or unusable."""
+
+
+class LabelError(SpindleError):
+    """A label file does not fit its format or its recording."""
+
+
+class ModelError(SpindleError):
+    """A model file is not one that this version of SPINDLE can use."""
+
+
+class OutputError(SpindleError):
+    """Results cannot be written where they were asked for."""
+
+
+class SettingError(SpindleError):
+    """An option has a value that cannot work."""

@@ -41,9 +41,7 @@ class Channel:
         return self.samples / self.rate_hz
 
     @classmethod
-    def from_array(
-        cls, label: str, signal: Float[np.ndarray, " samples"], rate_hz: float, unit: str = "uV"
-    ) -> Channel:
+    def from_array(cls, label: str, signal: Float[np.ndarray, " samples"], rate_hz: float, unit: str = "uV") -> Channel:
         """Wrap an array that is in memory already."""
         values = np.asarray(signal)
 

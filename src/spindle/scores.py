@@ -58,4 +58,4 @@ class Scores:
 
     def at_threshold(self, threshold: float) -> Bool[np.ndarray, " epochs"]:
         """Artifact flags at another threshold, without scoring again (thesis A, 5.4.6)."""
-        return np.nan_to_num(self.artifact_probability, nan=0.0) > threshold
+        return np.asarray(np.nan_to_num(self.artifact_probability, nan=0.0) > threshold)

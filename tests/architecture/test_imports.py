@@ -1,0 +1,84 @@
+"""The direction of imports (DESIGN: service → spindle → uses → models → objectives, layers, distributions)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+# A module of the first part never imports one of the second; a part may not exist yet.
+FORBIDDEN = [
+    ("latentia", "spindle"),
+    ("latentia", "experiments"),
+    ("spindle", "experiments"),
+    ("latentia.models", "latentia.uses"),
+    ("latentia.models", "latentia.training"),
+    ("latentia.models", "latentia.evaluation"),
+    ("latentia.models", "latentia.data"),
+    *[
+        (low, high)
+        for low in ("latentia.objectives", "latentia.layers", "latentia.distributions")
+        for high in ("latentia.models", "latentia.uses", "latentia.training", "latentia.evaluation", "latentia.data")
+    ],
+]
+
+
+def within(name: str, part: str) -> bool:
+    return name == part or name.startswith(f"{part}.")
+
+
+@pytest.mark.parametrize(("low", "high"), FORBIDDEN)
+def test_imports_run_in_one_direction(sources: list[Any], low: str, high: str) -> None:
+    wrong = [
+        f"{source.name} imports {name}"
+        for source in sources
+        if within(source.name, low)
+        for name in source.imports()
+        if within(name, high)
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("part", ["latentia.training", "latentia.evaluation", "latentia.uses"])
+def test_models_are_known_through_their_base_alone(sources: list[Any], part: str) -> None:
+    wrong = [
+        f"{source.name} imports {name}"
+        for source in sources
+        if within(source.name, part)
+        for name in source.imports()
+        if within(name, "latentia.models") and name != "latentia.models" and not within(name, "latentia.models.base")
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("top", ["spindle.service", "spindle.cli"])
+def test_nothing_of_spindle_imports_its_command_line_or_service(sources: list[Any], top: str) -> None:
+    wrong = [
+        f"{source.name} imports {name}"
+        for source in sources
+        if not within(source.name, top) and not within(source.name, "spindle.service")
+        for name in source.imports()
+        if within(name, top)
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("library", "only"),
+    [("edfio", {"spindle.edf"}), ("pickle", set()), ("torchaudio", set()), ("torchvision", set())],
+)
+def test_a_library_stays_behind_its_one_module(sources: list[Any], library: str, only: set[str]) -> None:
+    users = {source.name for source in sources if any(within(name, library) for name in source.imports())}
+    assert users <= only
+
+
+@pytest.mark.parametrize("package", ["latentia", "spindle"])
+def test_importing_a_package_is_quick_because_nothing_heavy_comes_with_it(package: str) -> None:
+    """`spindle --help` and a labelling script need no torch; what needs it imports it."""
+    code = (
+        f"import sys, {package}; print([name for name in ('torch', 'bokeh', 'pandas', 'mne') if name in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"

@@ -100,7 +100,8 @@ def reflect(indices: NDArray[np.int64], start: NDArray[np.int64], stop: NDArray[
     """Fold indices into [start, stop) as mirrors at both ends would, the edge itself repeated."""
     length = stop - start
     folded = np.mod(indices - start, 2 * length)
-    return start + np.where(folded < length, folded, 2 * length - 1 - folded)
+    mirrored: NDArray[np.int64] = start + np.where(folded < length, folded, 2 * length - 1 - folded)
+    return mirrored
 
 
 def spectral_basis(bins: int) -> Float[Tensor, "256 columns"]:

@@ -43,7 +43,7 @@ def test_skips_by_itself():
 def test_missing_data_skip_a_test_unless_they_are_required(
     pytester: pytest.Pytester,
     monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
+    pytestconfig: pytest.Config,
     required: str,
     outcome: dict[str, int],
 ) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from typing import Any
 
 import pytest
@@ -65,13 +68,32 @@ def test_nothing_of_spindle_imports_its_command_line_or_service(sources: list[An
     assert not wrong
 
 
-@pytest.mark.parametrize(
-    ("library", "only"),
-    [("edfio", {"spindle.edf"}), ("pickle", set()), ("torchaudio", set()), ("torchvision", set())],
-)
-def test_a_library_stays_behind_its_one_module(sources: list[Any], library: str, only: set[str]) -> None:
+@pytest.mark.parametrize(("library", "home"), [("edfio", "spindle.edf"), ("bokeh", "spindle")])
+def test_a_library_stays_behind_one_part(sources: list[Any], library: str, home: str) -> None:
     users = {source.name for source in sources if any(within(name, library) for name in source.imports())}
-    assert users <= only
+    assert not {name for name in users if not within(name, home)}
+
+
+@pytest.mark.parametrize("library", ["pickle", "torchaudio", "torchvision", "pyedflib"])
+def test_a_library_is_not_used_at_all(sources: list[Any], library: str) -> None:
+    assert not [source.name for source in sources if any(within(name, library) for name in source.imports())]
+
+
+def normal(distribution: str) -> str:
+    """A distribution's name as package indices compare it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def test_every_imported_library_is_a_declared_dependency(sources: list[Any], pytestconfig: pytest.Config) -> None:
+    """What arrives only because something else needs it may be gone tomorrow."""
+    project = tomllib.loads((pytestconfig.rootpath / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *(line for name in set(extras) - {"dev"} for line in extras[name])]
+    declared = {normal(re.split(r"[\[<>=!~; ]", line)[0]) for line in lines}
+    imported = {name.partition(".")[0] for source in sources for name in source.imports()} - {""}
+    foreign = imported - set(sys.stdlib_module_names) - {"latentia", "spindle"}
+    origin = packages_distributions()
+    assert not {name for name in foreign if not declared & {normal(one) for one in origin.get(name, [name])}}
 
 
 @pytest.mark.parametrize("package", ["latentia", "spindle"])

@@ -84,13 +84,16 @@ def normal(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
-def test_every_imported_library_is_a_declared_dependency(sources: list[Any], pytestconfig: pytest.Config) -> None:
+@pytest.mark.parametrize(("package", "extras"), [("latentia", []), ("spindle", ["spindle", "mne"])])
+def test_every_imported_library_is_a_declared_dependency(
+    sources: list[Any], pytestconfig: pytest.Config, package: str, extras: list[str]
+) -> None:
     """What arrives only because something else needs it may be gone tomorrow."""
     project = tomllib.loads((pytestconfig.rootpath / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    lines = [*project["dependencies"], *(line for name in set(extras) - {"dev"} for line in extras[name])]
+    lines = [*project["dependencies"], *(line for name in extras for line in project["optional-dependencies"][name])]
     declared = {normal(re.split(r"[\[<>=!~; ]", line)[0]) for line in lines}
-    imported = {name.partition(".")[0] for source in sources for name in source.imports()} - {""}
+    own = [source for source in sources if within(source.name, package)]
+    imported = {name.partition(".")[0] for source in own for name in source.imports()}
     foreign = imported - set(sys.stdlib_module_names) - {"latentia", "spindle"}
     origin = packages_distributions()
     assert not {name for name in foreign if not declared & {normal(one) for one in origin.get(name, [name])}}

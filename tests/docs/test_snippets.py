@@ -109,9 +109,9 @@ def check_make(command: Command) -> str | None:
 def check_install(command: Command) -> str | None:
     """Look up the distribution and its extras in pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for name, extras in re.findall(r"\b([a-z]+)\[([a-z,]+)\]", command.text):
+    for name, extras in re.findall(r"([a-z.]+)\[([a-z,]+)\]", command.text):
         unknown = set(extras.split(",")) - set(project["optional-dependencies"])
-        if name != project["name"] or unknown:
+        if name not in (project["name"], ".") or unknown:
             return f"`{command.text}`: pyproject.toml has no {name}[{extras}]."
     return None
 

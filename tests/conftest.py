@@ -18,7 +18,9 @@ import jaxtyping
 import pytest
 
 # Before the packages are imported: every annotated shape and type is then checked at every call of every test.
-jaxtyping.install_import_hook(["latentia", "spindle"], "beartype.beartype")
+# The "tower" lets an int stand for a float, as every type checker does.
+BEARTYPE = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+jaxtyping.install_import_hook(["latentia", "spindle"], BEARTYPE)
 
 ROOT = Path(__file__).resolve().parents[1]
 

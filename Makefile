@@ -28,6 +28,10 @@ export LATENTIA_OUT := $(value OUT)
 TESTS ?=
 JOBS ?= 2
 
+# The reference is made anew each time, so that no page outlives its module.
+DOCS = rm -rf docs/reference/generated && \
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build/html
+
 # Idle OpenMP threads sleep instead of spinning: on a few cores spinning costs more than it saves.
 export OMP_WAIT_POLICY := PASSIVE
 
@@ -55,11 +59,11 @@ check: $(VENV)/.dev
 	@echo '· types';            $(BIN)/mypy --no-error-summary
 	@echo '· import direction'; PATH="$(CURDIR)/$(BIN):$$PATH" lint-imports --no-logo > $(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
 	@echo '· equations';        $(BIN)/python tools/equations.py --check
-	@echo '· docs';             $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build/html
+	@echo '· docs';             $(DOCS)
 	@echo 'All checks passed.'
 
 docs: $(VENV)/.dev
-	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build/html
+	@$(DOCS)
 	@echo 'The documentation is in docs/_build/html/index.html'
 
 equations: $(VENV)/.dev

@@ -29,7 +29,6 @@ autosummary_ignore_module_all = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-autodoc_default_options = {"members": True, "show-inheritance": True}
 python_maximum_signature_line_length = 88
 
 # Our docstrings are plain text with `code` in single backticks. reStructuredText would read meaning into other
@@ -44,7 +43,9 @@ def _plain_text(line: str) -> str:
 
 
 def _escape_docstring(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    lines[:] = [_plain_text(line) for line in lines]
+    plain = [_plain_text(line) for line in lines]
+    # "Errors: …" stands apart from the text above it.
+    lines[:] = [line for text in plain for line in (["", text] if text.startswith("Errors:") else [text])]
 
 
 def setup(app: Any) -> None:

@@ -18,6 +18,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,22 @@ def test_every_relative_link_leads_to_a_file(path: Path) -> None:
     targets = re.findall(r"\]\(([^)\s#]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8"))
     local = [target for target in targets if not re.match(r"[a-z]+:", target)]
     assert not [target for target in local if not (path.parent / target).exists()]
+
+
+@lru_cache
+def help_of(subcommand: str) -> str:
+    """What `spindle SUBCOMMAND --help` prints."""
+    program = [sys.executable, "-c", "from spindle.cli import main; main()", subcommand, "--help"]
+    done = subprocess.run(program, capture_output=True, text=True, encoding="utf-8", timeout=TIMEOUT_S, check=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_every_command_named_in_passing_exists_with_its_options(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for subcommand, rest in re.findall(r"`spindle ([a-z]+)\b([^`\n]*)`", text):
+        options = re.findall(r"--[a-z][a-z-]*", rest)
+        assert not [option for option in options if not re.search(rf"{option}\b", help_of(subcommand))]
 
 
 def test_a_console_block_splits_into_commands_and_shown_lines() -> None:

@@ -48,7 +48,7 @@ help:
 	@echo 'make clean                    delete the environment and everything that was built'
 
 run: $(VENV)/.run
-	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tools/run_spindle.sh
+	@PATH="$(abspath $(BIN)):$$PATH" sh tools/run_spindle.sh
 
 test: $(VENV)/.dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(JOBS) $(TESTS)
@@ -57,7 +57,7 @@ check: $(VENV)/.dev
 	@echo '· lint';             $(BIN)/ruff check --quiet .
 	@echo '· format';           $(BIN)/ruff format --quiet --check .
 	@echo '· types';            $(BIN)/mypy --no-error-summary
-	@echo '· import direction'; PATH="$(CURDIR)/$(BIN):$$PATH" lint-imports --no-logo > $(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
+	@echo '· import direction'; PATH="$(abspath $(BIN)):$$PATH" lint-imports --no-logo > $(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
 	@echo '· equations';        $(BIN)/python tools/equations.py --check
 	@echo '· docs';             $(DOCS)
 	@echo 'All checks passed.'

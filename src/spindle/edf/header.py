@@ -102,7 +102,8 @@ def read_header(path: Path) -> Header:
             if len(head) < 256:
                 raise RecordingError(f"{path.name} is truncated: it ends within its header, after {len(head)} bytes.")
             count = _whole(path, "number of signals", head[252:256], at_least=1)
-            body = file.read(256 * count)
+            # A broken count must not ask for more memory than the file has bytes.
+            body = file.read(min(256 * count, path.stat().st_size))
     except OSError as error:
         raise RecordingError(f"{path} cannot be read: {error.strerror}.") from error
     if len(body) < 256 * count:
@@ -212,8 +213,8 @@ def _check_rates(path: Path, header: Header) -> None:
 
 def _start(head: bytes) -> datetime | None:
     """Join date and time; an EDF+ date, which has all four digits of the year, goes before the old field."""
-    # Real files have every kind of separator, and one digit or two.
-    pattern = re.compile(r"\s*(\d{1,2})\D(\d{1,2})\D(\d{1,2})\s*")
+    # Real files have every kind of separator, and one digit or two, also with a space for the other.
+    pattern = re.compile(r"(\d{1,2})\D ?(\d{1,2})\D ?(\d{1,2})")
     date, time = pattern.fullmatch(_text(head[168:176])), pattern.fullmatch(_text(head[176:184]))
     plus = re.match(r"Startdate (\d{1,2})-([A-Z]{3})-(\d{4})", _text(head[88:168]))
     if time is None:

@@ -22,6 +22,8 @@ CHUNK_SAMPLES = 2**20
 
 DIGITAL_MIN, DIGITAL_MAX = -32768, 32767
 LONGEST_RECORD_S = 60
+LARGEST_VALUE = 9_999_998.0
+"""A limit has 8 characters in the header, one of them for the sign; constant signals get a range of 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +134,10 @@ def _limits(name: str, channel: Channel) -> tuple[float, float]:
         low, high = np.minimum(low, piece.min()), np.maximum(high, piece.max())
         if not (np.isfinite(low) and np.isfinite(high)):
             raise RecordingError(f"'{channel.label}' holds values that are not finite, which EDF cannot ({name}).")
+    if max(abs(low), abs(high)) > LARGEST_VALUE:
+        raise RecordingError(
+            f"'{channel.label}' reaches {max(-low, high):g} {channel.unit}, too much for EDF ({name})."
+        )
     return (float(low), float(high)) if low < high else (float(low), float(low) + 1.0)
 
 

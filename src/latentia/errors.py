@@ -1,0 +1,13 @@
+"""The one exception family of Latentia: every message says what was wanted and what was found."""
+
+
+class LatentiaError(Exception):
+    """Something the caller can put right."""
+
+
+class CheckpointError(LatentiaError):
+    """A checkpoint is missing, damaged or of another model."""
+
+
+class TrainingError(LatentiaError):
+    """Training cannot go on; the message names the last good checkpoint."""

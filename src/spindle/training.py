@@ -1,0 +1,367 @@
+"""Training of the stage and artifact networks on labelled recordings (thesis A, 5.3.2)."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from latentia.files import atomic_path
+from latentia.training import (
+    Evaluation,
+    LoopSettings,
+    Outcome,
+    Progress,
+    Task,
+    fit,
+    run_record,
+    source_version,
+    write_record,
+)
+from spindle.classifier import EpochClassifier, initialise
+from spindle.errors import SettingError
+from spindle.hypnogram import STAGES
+from spindle.model_file import ModelCard, SpindleModel, load_model, never_artifact, save_model
+from spindle.spectrogram import RowChoice
+from spindle.training_set import UNKNOWN, LabelledRecording, TrainingSet, is_prepared, open_set, prepare
+
+RECORD, HISTORY, MODEL, DATA = "record.json", "history.csv", "model.safetensors", "data"
+EVALUATION_BATCH = 500
+
+Augment = Callable[[Tensor, Generator], Tensor]
+"""Changes a batch of pooled images (batch, 3, 80, 8); all randomness from the generator."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How both networks are trained. The defaults are the thesis' where it gives a number."""
+
+    learning_rate: float = 5e-5
+    betas: tuple[float, float] = (0.9, 0.999)
+    batch: int = 100
+    dropout: float = 0.5
+    held_out: float = 0.1
+    """Share of the epochs that early stopping looks at."""
+    passes: int = 30
+    """Upper limit; the thesis' network converged after 5, so that patience decides."""
+    patience: int = 3
+    """Passes without a better held-out loss; one worse pass is often noise of the held-out tenth."""
+    seed: int = 0
+    rows: RowChoice = RowChoice.NARROW
+    checkpoint_steps: int = 500
+    """About half a minute's work on two cores."""
+    threads: int | None = None
+    """Processor threads; None takes torch's choice. Results are equal to the bit for equal numbers of threads only."""
+    name: str = "own recordings"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingProgress:
+    """Where a training is; `network` is "stage" or "artifact"."""
+
+    network: str
+    progress: Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Network:
+    name: str
+    classes: tuple[str, ...]
+
+
+STAGE = _Network(name="stage", classes=tuple(stage.value for stage in STAGES))
+ARTIFACT = _Network(name="artifact", classes=("clean", "artifact"))
+
+
+def train(
+    recordings: Iterable[LabelledRecording] | TrainingSet,
+    config: TrainingConfig,
+    run_folder: Path,
+    *,
+    resume: bool = False,
+    base: SpindleModel | None = None,
+    augment: Augment | None = None,
+    on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
+) -> SpindleModel:
+    """Train the stage network, then the artifact network, and write model, record and history to `run_folder`.
+
+    Recordings are taken one at a time and kept in `run_folder`/data in small form. With `resume`, an interrupted
+    training goes on where its last checkpoint stands, without looking at `recordings` if all were read before, and
+    gives the weights an uninterrupted one would have given, to the bit. `base` gives the weights to start from.
+    Without artifact labels the base's artifact network is kept; without a base, no epoch is called an artifact.
+
+    Errors: SettingError for a run folder in use, a resumed run with another config, or labels that leave nothing to
+    train on; LabelError for labels of another length than their recording.
+    """
+    if base is not None and base.rows is not config.rows:
+        raise SettingError(f"The base model reads {base.rows} rows; this training was set to {config.rows} ones.")
+    if resume and (run_folder / MODEL).is_file():
+        return load_model(run_folder / MODEL)
+    _claim(run_folder, config, resume)
+    with _threads(config.threads):
+        examples = _training_set(recordings, config, run_folder, resume)
+        _record(run_folder, config, examples)
+        return _Training(examples, config, run_folder, augment, on_progress).run(base, resume)
+
+
+def class_weights(labels: Int[Tensor, " batch"], classes: int) -> Float[Tensor, " classes"]:
+    """w(c) = batch / (classes present · epochs of c); 0 for a class that the mini-batch lacks.
+
+    Every class present has the same total weight, and the weights of all epochs sum to the batch size.
+    """
+    counts = torch.bincount(labels, minlength=classes)
+    present = counts > 0
+    return torch.where(present, len(labels) / (present.sum() * counts.clamp(min=1)), 0.0)
+
+
+def weighted_cross_entropy(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
+    """Class-weighted cross-entropy, the weighted mean over the mini-batch, in nats.
+
+    Equation: A 5.1
+    """
+    return F.cross_entropy(logits, labels, weight=class_weights(labels, logits.shape[1]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Examples:
+    """Epochs with a label for one network."""
+
+    source: TrainingSet
+    epochs: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def batch(self, places: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        return self.source.images(self.epochs[places]), torch.from_numpy(self.labels[places])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ShuffledBatches:
+    """Batches of a pass in an order drawn from the seed and the pass; what does not fill a batch waits for the next."""
+
+    examples: _Examples
+    size: int
+    seed: int
+
+    def __len__(self) -> int:
+        return max(1, len(self.examples) // self.size)
+
+    def of_pass(self, number: int, first: int) -> Iterator[tuple[Tensor, Tensor]]:
+        order = np.random.default_rng([self.seed, number]).permutation(len(self.examples))
+        for place in range(first, len(self)):
+            # Sorted, so that the file is read in one direction; the sum over a batch has no order that matters.
+            yield self.examples.batch(np.sort(order[place * self.size : (place + 1) * self.size]))
+
+
+class _Training:
+    """One run: what both networks share."""
+
+    def __init__(
+        self,
+        examples: TrainingSet,
+        config: TrainingConfig,
+        folder: Path,
+        augment: Augment | None,
+        on_progress: Callable[[TrainingProgress], None],
+    ) -> None:
+        self.source = examples
+        self.config = config
+        self.folder = folder
+        self.augment = augment
+        self.on_progress = on_progress
+        self.history: list[dict[str, Any]] = []
+        self.figures: dict[str, float] = {}
+        self.notes: list[str] = []
+        self.held_out = examples.held_out(share=config.held_out, seed=config.seed)
+        self.trainable = examples.may_train(self.held_out)
+
+    def run(self, base: SpindleModel | None, resume: bool) -> SpindleModel:
+        stage = self.network(STAGE, self.source.stage, base.stage if base else None, resume)
+        if (self.source.artifact == 1).any():
+            artifact = self.network(ARTIFACT, self.source.artifact, base.artifact if base else None, resume)
+        elif base is not None:
+            artifact = base.artifact
+            self.notes.append("The labels held no artifacts: the artifact network is the base model's.")
+        else:
+            artifact = never_artifact()
+            self.notes.append("The labels held no artifacts: this model calls no epoch an artifact.")
+        model = SpindleModel(stage=stage, artifact=artifact, rows=self.config.rows, card=self.card())
+        save_model(model, self.folder / MODEL)
+        for leftover in [*self.folder.glob("checkpoint-*.safetensors"), *self.folder.glob(".checkpoint-*")]:
+            leftover.unlink()
+        return model
+
+    def network(
+        self, kind: _Network, labels: NDArray[np.int8], start: EpochClassifier | None, resume: bool
+    ) -> EpochClassifier:
+        held_out = self.examples(labels, self.held_out)
+        examples = self.examples(labels, self.trainable)
+        self.check(kind, examples, held_out)
+        network = EpochClassifier(len(kind.classes), dropout=self.config.dropout)
+        if start is None:
+            initialise(network, Generator().manual_seed(self.config.seed))
+        else:
+            network.load_state_dict(start.state_dict())
+        optimizer = torch.optim.Adam(
+            network.parameters(), lr=self.config.learning_rate, betas=self.config.betas, fused=True
+        )
+        task = Task(
+            module=network,
+            optimizer=optimizer,
+            batches=_ShuffledBatches(examples=examples, size=self.config.batch, seed=self.config.seed),
+            loss=self.loss,
+            evaluate=lambda module: evaluation(module, held_out, kind.classes),
+        )
+        outcome = fit(
+            task,
+            self.loop_settings(),
+            checkpoint=self.folder / f"checkpoint-{kind.name}.safetensors",
+            resume=resume,
+            on_progress=lambda progress: self.report(kind, progress),
+        )
+        self.remember(kind, outcome)
+        return network.cpu().eval()
+
+    def examples(self, labels: NDArray[np.int8], where: NDArray[np.bool_]) -> _Examples:
+        epochs = np.flatnonzero(where & (labels != UNKNOWN))
+        return _Examples(source=self.source, epochs=epochs, labels=labels[epochs].astype(np.int64))
+
+    def check(self, kind: _Network, examples: _Examples, held_out: _Examples) -> None:
+        if not len(examples) or not len(held_out):
+            raise SettingError(
+                f"The {kind.name} network has {len(examples)} labelled epochs to train on and {len(held_out)} held "
+                "out; it needs some of both. Give it longer recordings, or more of them."
+            )
+        missing = [name for code, name in enumerate(kind.classes) if not (examples.labels == code).any()]
+        if missing:
+            self.notes.append(f"The training labels held no {' and no '.join(missing)}: this model never finds it.")
+
+    def loss(self, module: nn.Module, batch: tuple[Tensor, Tensor], generator: Generator) -> Tensor:
+        images, labels = batch
+        if self.augment is not None:
+            images = self.augment(images, generator)
+        return weighted_cross_entropy(module.after_first_pool(images), labels)  # type: ignore[operator]
+
+    def loop_settings(self) -> LoopSettings:
+        return LoopSettings(
+            seed=self.config.seed,
+            passes=self.config.passes,
+            patience=self.config.patience,
+            checkpoint_steps=self.config.checkpoint_steps,
+        )
+
+    def report(self, kind: _Network, progress: Progress) -> None:
+        if progress.history:
+            self.write_history(kind, progress.history)
+        self.on_progress(TrainingProgress(network=kind.name, progress=progress))
+
+    def remember(self, kind: _Network, outcome: Outcome) -> None:
+        self.write_history(kind, outcome.history)
+        self.history += [{"network": kind.name, **row} for row in outcome.history]
+        best = outcome.history[outcome.best_pass]
+        names = [name for name in best if name not in ("pass", "loss")]
+        self.figures |= {f"{kind.name}_held_out_{name.removeprefix('held_out_')}": best[name] for name in names}
+        if outcome.skipped:
+            self.notes.append(f"{outcome.skipped} steps of the {kind.name} network were skipped: not finite.")
+
+    def write_history(self, kind: _Network, rows: tuple[Mapping[str, float], ...]) -> None:
+        names = ["network", "pass", "loss", "held_out_loss", "balanced_accuracy"]
+        names += [f"f1_{name}" for name in STAGE.classes + ARTIFACT.classes]
+        with atomic_path(self.folder / HISTORY) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, names, restval="")
+            writer.writeheader()
+            writer.writerows([*self.history, *({"network": kind.name, **row} for row in rows)])
+
+    def card(self) -> ModelCard:
+        count = len(self.source.names)
+        named = ", ".join(self.source.names[:5]) + (", …" if count > 5 else "")
+        return ModelCard(
+            name=self.config.name,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            commit=source_version(Path(__file__)),
+            data=f"{count} labelled recordings, {len(self.source):,} epochs ({named}); sha256 {self.source.sha256}",
+            figures=self.figures,
+            notes=tuple(self.notes),
+        )
+
+
+def evaluation(module: nn.Module, held_out: _Examples, classes: tuple[str, ...]) -> Evaluation:
+    """Score by the loss of eq. 5.1 with weights from all held-out epochs; F1 per class and balanced accuracy beside."""
+    logits = []
+    labels = torch.from_numpy(held_out.labels)
+    device = next(module.parameters()).device
+    for first in range(0, len(held_out), EVALUATION_BATCH):
+        images, _ = held_out.batch(np.arange(first, min(first + EVALUATION_BATCH, len(held_out))))
+        logits.append(module.after_first_pool(images.to(device)).float().cpu())  # type: ignore[operator]
+    everything = torch.cat(logits)
+    loss = float(weighted_cross_entropy(everything, labels))
+    found = everything.argmax(dim=1)
+    confusion = torch.bincount(labels * len(classes) + found, minlength=len(classes) ** 2).reshape(len(classes), -1)
+    hits, truth, claims = confusion.diagonal(), confusion.sum(dim=1), confusion.sum(dim=0)
+    present = truth > 0
+    f1 = 2 * hits / (truth + claims).clamp(min=1)
+    figures = {"held_out_loss": loss, "balanced_accuracy": float((hits[present] / truth[present]).mean())}
+    figures |= {f"f1_{name}": float(f1[code]) for code, name in enumerate(classes) if present[code]}
+    return Evaluation(score=loss, figures=figures)
+
+
+def _claim(run_folder: Path, config: TrainingConfig, resume: bool) -> None:
+    run_folder.mkdir(parents=True, exist_ok=True)
+    record = run_folder / RECORD
+    if not record.is_file():
+        return
+    if not resume:
+        raise SettingError(f"{run_folder} holds another training already; resume it, or name another folder.")
+    before = json.loads(record.read_text(encoding="utf-8"))["config"]
+    now = json.loads(json.dumps(asdict(config)))
+    changed = [name for name in now if before.get(name) != now[name]]
+    if changed:
+        told = ", ".join(f"{name} was {before.get(name)} and is {now[name]}" for name in changed)
+        raise SettingError(f"The training in {run_folder} cannot be resumed with other settings: {told}.")
+
+
+def _training_set(
+    recordings: Iterable[LabelledRecording] | TrainingSet, config: TrainingConfig, run_folder: Path, resume: bool
+) -> TrainingSet:
+    if isinstance(recordings, TrainingSet):
+        if recordings.rows is not config.rows:
+            raise SettingError(f"The training set has {recordings.rows} rows; this training was set to {config.rows}.")
+        return recordings
+    data = run_folder / DATA
+    return open_set(data) if resume and is_prepared(data) else prepare(recordings, data, rows=config.rows)
+
+
+def _record(run_folder: Path, config: TrainingConfig, examples: TrainingSet) -> None:
+    record = run_folder / RECORD
+    if record.is_file():
+        data = json.loads(record.read_text(encoding="utf-8"))["data_sha256"]["training set"]
+        if data != examples.sha256:
+            raise SettingError(f"The training in {run_folder} was started on other data; name another folder.")
+        return
+    data = {"training set": examples.sha256}
+    write_record(run_record(config=asdict(config), seed=config.seed, data=data, source=Path(__file__)), record)
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    try:
+        if count is not None:
+            torch.set_num_threads(count)
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,206 @@
+"""Labelled recordings on disk, as the training reads them: small, in one file, at random.
+
+The first layer of the networks is a max-pool without parameters, so its results are kept instead of its input: 544
+bytes per epoch in half precision. A million epochs take half a gigabyte, and resuming needs no recording again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from latentia.files import atomic_path
+from spindle.classifier import POOLED_COLUMNS, POOLED_PER_EPOCH, POOLED_WINDOW, pooled_columns, pooled_images
+from spindle.errors import LabelError, SettingError
+from spindle.hypnogram import Hypnogram
+from spindle.signals import stretches
+from spindle.spectrogram import CONTEXT_EPOCHS, RowChoice, TimeFrequency, reflect
+
+ROWS_FILE, EPOCHS_FILE, SET_FILE = "rows.f16", "epochs.npz", "set.json"
+UNKNOWN = -1
+
+BLOCK_EPOCHS = 150
+"""Held-out blocks last ten minutes: long against a window's 20 s, short against a day."""
+LEAK_EPOCHS = 2 * CONTEXT_EPOCHS
+"""Windows of epochs this far apart still share one epoch of signal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledRecording:
+    """One animal's time-frequency rows and what each expert said of them."""
+
+    name: str
+    time_frequency: TimeFrequency
+    hypnograms: tuple[Hypnogram, ...]
+
+    def __post_init__(self) -> None:
+        if not self.hypnograms:
+            raise LabelError(f"{self.name} has no labels; training needs at least one expert's.")
+        for hypnogram in self.hypnograms:
+            if len(hypnogram) != len(self.time_frequency):
+                raise LabelError(
+                    f"{self.name} has {len(self.time_frequency)} epochs, but its labels are {len(hypnogram)}."
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSet:
+    """Epochs of all recordings, one after the other; epoch e owns the pooled rows [16e, 16e + 16).
+
+    `stage` is the code on which all experts agree where none saw an artifact, `artifact` 1 or 0 where all scored the
+    epoch and agree on its flag; both are −1 elsewhere. Windows are cut before such epochs are left out, so they
+    still show as neighbours. `bounds` are the first and last+1 epoch of the usable stretch around each epoch.
+    """
+
+    columns: Float[np.ndarray, "times 17"]
+    stage: Int[np.ndarray, " epochs"]
+    artifact: Int[np.ndarray, " epochs"]
+    bounds: Int[np.ndarray, "epochs 2"]
+    lengths: tuple[int, ...]
+    names: tuple[str, ...]
+    rows: RowChoice
+    sha256: str
+
+    def __len__(self) -> int:
+        return len(self.stage)
+
+    def images(self, epochs: Int[np.ndarray, " batch"]) -> Float[Tensor, "batch 3 80 8"]:
+        """Images of these epochs after the networks' first max-pool."""
+        starts = epochs[:, None] * POOLED_PER_EPOCH + np.arange(POOLED_WINDOW) - CONTEXT_EPOCHS * POOLED_PER_EPOCH
+        first, stop = self.bounds[epochs, :1] * POOLED_PER_EPOCH, self.bounds[epochs, 1:] * POOLED_PER_EPOCH
+        return pooled_images(torch.from_numpy(self.columns[reflect(starts, first, stop)]).float())
+
+    def held_out(self, *, share: float, seed: int) -> Bool[np.ndarray, " epochs"]:
+        """Choose epochs for early stopping: whole blocks, spread over each recording.
+
+        Each recording is cut into blocks of ten minutes (shorter ones into 1/share blocks); of every 1/share blocks
+        in a row, one is drawn. Epochs drawn singly would share most of their window with epochs trained on.
+        """
+        rng = np.random.default_rng(seed)
+        group = round(1 / share)
+        return np.concatenate([_blocks(length, group, rng) for length in self.lengths])
+
+    def may_train(self, held_out: Bool[np.ndarray, " epochs"]) -> Bool[np.ndarray, " epochs"]:
+        """Epochs whose window shares no signal with the window of a held-out epoch of the same recording."""
+        result = np.empty(len(self), dtype=bool)
+        kernel = np.ones(2 * LEAK_EPOCHS + 1)
+        first = 0
+        for length in self.lengths:
+            here = slice(first, first + length)
+            near = np.convolve(held_out[here], kernel)[LEAK_EPOCHS : LEAK_EPOCHS + length]
+            result[here] = near < 0.5
+            first += length
+        return result
+
+
+def prepare(recordings: Iterable[LabelledRecording], folder: Path, *, rows: RowChoice) -> TrainingSet:
+    """Write the training set of these recordings, taken one at a time, and open it.
+
+    Errors: SettingError for a recording with other rows than `rows`, or none at all; OSError where `folder` cannot
+    be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / SET_FILE).unlink(missing_ok=True)
+    for leftover in folder.glob(".rows-*"):
+        leftover.unlink()
+    digest = hashlib.sha256()
+    names: list[str] = []
+    labels: list[_Labels] = []
+    with atomic_path(folder / ROWS_FILE) as temporary, temporary.open("wb") as stream:
+        first = 0
+        for recording in recordings:
+            if recording.time_frequency.rows is not rows:
+                raise SettingError(
+                    f"{recording.name} has {recording.time_frequency.rows} rows; this training set has {rows} ones."
+                )
+            content = pooled_columns(recording.time_frequency).astype("<f2").tobytes()
+            stream.write(content)
+            digest.update(content)
+            names.append(recording.name)
+            labels.append(_labels(recording, first))
+            first += len(recording.time_frequency)
+    if not names:
+        raise SettingError("Training needs at least one labelled recording; there is none.")
+    arrays = {
+        "stage": np.concatenate([label.stage for label in labels]),
+        "artifact": np.concatenate([label.artifact for label in labels]),
+        "bounds": np.concatenate([label.bounds for label in labels]),
+    }
+    for name in sorted(arrays):
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    with atomic_path(folder / EPOCHS_FILE) as temporary:
+        np.savez(temporary, **arrays)
+    description = {
+        "names": names,
+        "lengths": [len(label.stage) for label in labels],
+        "rows": rows.value,
+        "sha256": digest.hexdigest(),
+    }
+    with atomic_path(folder / SET_FILE) as temporary:
+        temporary.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    return open_set(folder)
+
+
+def is_prepared(folder: Path) -> bool:
+    """Whether `folder` holds a whole training set: its description is written last."""
+    return (folder / SET_FILE).is_file()
+
+
+def open_set(folder: Path) -> TrainingSet:
+    """Open a prepared training set; its rows stay on disk. Errors: SettingError where there is none."""
+    if not is_prepared(folder):
+        raise SettingError(f"{folder} holds no prepared training set.")
+    description = json.loads((folder / SET_FILE).read_text(encoding="utf-8"))
+    with np.load(folder / EPOCHS_FILE, allow_pickle=False) as arrays:
+        stage, artifact, bounds = arrays["stage"], arrays["artifact"], arrays["bounds"]
+    columns = np.memmap(folder / ROWS_FILE, dtype="<f2", mode="r").reshape(-1, POOLED_COLUMNS)
+    return TrainingSet(
+        columns=columns,
+        stage=stage,
+        artifact=artifact,
+        bounds=bounds,
+        lengths=tuple(description["lengths"]),
+        names=tuple(description["names"]),
+        rows=RowChoice(description["rows"]),
+        sha256=description["sha256"],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Labels:
+    stage: NDArray[np.int8]
+    artifact: NDArray[np.int8]
+    bounds: NDArray[np.int64]
+
+
+def _labels(recording: LabelledRecording, first: int) -> _Labels:
+    usable = recording.time_frequency.usable
+    codes = np.stack([hypnogram.codes for hypnogram in recording.hypnograms])
+    flags = np.stack([hypnogram.artifact for hypnogram in recording.hypnograms])
+    scored = usable & (codes >= 0).all(axis=0)
+    stage = np.where(scored & (codes == codes[0]).all(axis=0) & ~flags.any(axis=0), codes[0], UNKNOWN)
+    artifact = np.where(scored & (flags == flags[0]).all(axis=0), flags[0], UNKNOWN)
+    bounds = np.zeros((len(usable), 2), dtype=np.int64)
+    for start, stop in stretches(usable):
+        bounds[start:stop] = first + start, first + stop
+    return _Labels(stage=stage.astype(np.int8), artifact=artifact.astype(np.int8), bounds=bounds)
+
+
+def _blocks(length: int, group: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    size = max(1, min(BLOCK_EPOCHS, length // group))
+    blocks = -(-length // size)
+    chosen = np.zeros(blocks, dtype=bool)
+    for start in range(0, blocks, group):
+        place = start + int(rng.integers(group))
+        if place < blocks:
+            chosen[place] = True
+    return np.repeat(chosen, size)[:length]

@@ -68,7 +68,9 @@ def test_nothing_of_spindle_imports_its_command_line_or_service(sources: list[An
     assert not wrong
 
 
-@pytest.mark.parametrize(("library", "home"), [("edfio", "spindle.edf"), ("bokeh", "spindle")])
+@pytest.mark.parametrize(
+    ("library", "home"), [("edfio", "spindle.edf"), ("mne", "spindle.mne_reader"), ("bokeh", "spindle")]
+)
 def test_a_library_stays_behind_one_part(sources: list[Any], library: str, home: str) -> None:
     users = {source.name for source in sources if any(within(name, library) for name in source.imports())}
     assert not {name for name in users if not within(name, home)}

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spindle.signals import EPOCH_SAMPLES, EpochSignal, EpochSignals, stretches
+from spindle.signals import EPOCH_SAMPLES, RATE_HZ, EpochSignal, EpochSignals, stretches
 
 FRAME = 256
 STEP = 16
@@ -64,12 +64,16 @@ class TimeFrequency:
 
     `eeg[c]` and `emg` have mean 0 and variance 1 per row over all usable frames, and are 0 in unusable epochs. The
     image of epoch t shows t−2 … t+2 (thesis A, Fig. 5.3); at the ends of each usable stretch time is reflected.
+    `centre` and `scale` undo the first EEG's standardisation: log power = centre + scale · eeg[0], in the logarithm
+    of squared units per Hz.
     """
 
     eeg: Float[np.ndarray, "2 frames 24"]
     emg: Float[np.ndarray, " frames"]
     usable: Bool[np.ndarray, " epochs"]
     rows: RowChoice
+    centre: Float[np.ndarray, " 24"]
+    scale: Float[np.ndarray, " 24"]
 
     def __len__(self) -> int:
         return len(self.usable)
@@ -90,6 +94,11 @@ class TimeFrequency:
         images[:, 2] = self.emg[frames][:, :, None]
         return torch.from_numpy(images)
 
+    def mean_log_power(self) -> Float[np.ndarray, "epochs 24"]:
+        """Log power of the first EEG, averaged over each epoch; NaN where it is unusable."""
+        per_epoch = self.eeg[0].reshape(len(self), FRAMES_PER_EPOCH, ROWS).mean(axis=1)
+        return np.where(self.usable[:, None], self.centre + self.scale * per_epoch, np.float32(np.nan))
+
     def _run_bounds(self, epochs: Int[np.ndarray, " batch"]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         runs = np.array(stretches(self.usable), dtype=np.int64)
         which = np.searchsorted(runs[:, 0], epochs, side="right") - 1
@@ -107,26 +116,27 @@ def reflect(indices: NDArray[np.int64], start: NDArray[np.int64], stop: NDArray[
 def spectral_basis(bins: int) -> Float[Tensor, "256 columns"]:
     """Cosines, then sines, of the first `bins` frequencies above 0, under a Hamming window, as one matrix.
 
-    A frame times this matrix is its Fourier transform at those frequencies; computing only what is used beats a
-    full FFT here. Each column sums to 0: a frame's mean, an amplifier's offset, would otherwise leak into the bin at
-    0.5 Hz, the only other one that a Hamming window reaches.
+    A frame times this matrix is its Fourier transform at those frequencies, scaled so that squares add up to power
+    per Hz; computing only the bins that are used beats a full FFT here. Each column sums to 0: a frame's mean, an
+    amplifier's offset, would otherwise leak into the bin at 0.5 Hz, the only other one a Hamming window reaches.
     """
     time = torch.arange(FRAME, dtype=torch.float64)
     phase = 2 * torch.pi * torch.outer(time, torch.arange(1, bins + 1, dtype=torch.float64)) / FRAME
     window = torch.hamming_window(FRAME, periodic=True, dtype=torch.float64)
     basis = torch.cat([phase.cos(), phase.sin()], dim=1) * window[:, None]
-    return (basis - basis.mean(dim=0)).float()
+    density = (2 / (RATE_HZ * window.square().sum())).sqrt()
+    return (density * (basis - basis.mean(dim=0))).float()
 
 
 def time_frequency(signals: EpochSignals, *, rows: RowChoice = RowChoice.NARROW) -> TimeFrequency:
     """Transform a montage's signals: power, bands, logarithm, standardisation per row (thesis A, 5.3.1)."""
     first, second = signals.eeg
-    eeg = [_standardised(first, signals, EEG_BINS, rows.power)]
+    eeg, centre, scale = _standardised(first, signals, EEG_BINS, rows.power)
+    both = np.broadcast_to(eeg, (2, *eeg.shape))
     if second is not first:
-        eeg.append(_standardised(second, signals, EEG_BINS, rows.power))
-    emg = _standardised(signals.emg, signals, EMG_BINS, lambda power: power.sum(dim=1, keepdim=True))
-    both = np.stack(eeg) if len(eeg) == 2 else np.broadcast_to(eeg[0], (2, *eeg[0].shape))
-    return TimeFrequency(eeg=both, emg=emg[:, 0], usable=signals.usable, rows=rows)
+        both = np.stack([eeg, _standardised(second, signals, EEG_BINS, rows.power)[0]])
+    emg, _, _ = _standardised(signals.emg, signals, EMG_BINS, lambda power: power.sum(dim=1, keepdim=True))
+    return TimeFrequency(eeg=both, emg=emg[:, 0], usable=signals.usable, rows=rows, centre=centre, scale=scale)
 
 
 def log_power(signal: EpochSignal, signals: EpochSignals, bins: int, fold: Fold) -> Float[np.ndarray, "frames rows"]:
@@ -160,17 +170,18 @@ def _power_chunks(
 
 def _standardised(
     signal: EpochSignal, signals: EpochSignals, bins: int, fold: Fold
-) -> Float[np.ndarray, "frames rows"]:
+) -> tuple[Float[np.ndarray, "frames rows"], Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
+    """Return standardised log power, and the mean and deviation per row that were taken out of it."""
     values = log_power(signal, signals, bins, fold)
     used = np.repeat(signals.usable, FRAMES_PER_EPOCH)
     rest = slice(None) if used.all() else used
-    floor = np.nanmedian(values[::8], axis=0) + np.log(SILENCE)
-    np.maximum(values, floor, out=values)
-    mean = values[rest].mean(axis=0, dtype=np.float64)
-    deviation = values[rest].std(axis=0, dtype=np.float64)
-    values -= mean.astype(np.float32)
+    np.maximum(values, np.nanmedian(values[::8], axis=0) + np.float32(np.log(SILENCE)), out=values)
+    mean = values[rest].mean(axis=0, dtype=np.float64).astype(np.float32)
+    deviation = values[rest].std(axis=0, dtype=np.float64).astype(np.float32)
     # A row that never changes says nothing; dividing by its rounding error would make noise of it.
-    values /= np.where(deviation > 1e-6, deviation, 1.0).astype(np.float32)
+    deviation[deviation < 1e-6] = 1.0
+    values -= mean
+    values /= deviation
     if rest is used:
         values[~used] = 0.0
-    return values
+    return values, mean, deviation

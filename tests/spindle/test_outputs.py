@@ -128,6 +128,16 @@ def test_edf_annotations_hold_each_epochs_state_and_artifacts_beside_it(example:
     assert [note.onset_s for note in recording.annotations if note.text == "Artifact"] == [4.0, 20.0]
 
 
+def test_another_program_reads_the_edf_annotations(example: Scores, tmp_path: Path) -> None:
+    mne = pytest.importorskip("mne")
+    write_edf(example, tmp_path / "a.edf")
+    found = mne.read_annotations(tmp_path / "a.edf")
+    states = [text for text in found.description if text != "Artifact"]
+    assert states == [f"Sleep stage {letter}" for letter in "WWNN?R"]
+    assert set(found.duration) == {4.0}
+    assert sorted(set(found.onset)) == [0.0, 4.0, 8.0, 12.0, 16.0, 20.0]
+
+
 @settings(one_folder, max_examples=50)
 @given(hypnograms())
 def test_every_format_survives_writing_and_reading(tmp_path: Path, hypnogram: Hypnogram) -> None:

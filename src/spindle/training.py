@@ -13,14 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
-from torch.nn import functional as F
 
 from latentia.files import atomic_path
 from latentia.training import (
-    Evaluation,
     LoopSettings,
     Outcome,
     Progress,
@@ -34,8 +32,17 @@ from spindle.classifier import EpochClassifier, initialise
 from spindle.errors import SettingError
 from spindle.hypnogram import STAGES
 from spindle.model_file import ModelCard, SpindleModel, load_model, never_artifact, save_model
+from spindle.objective import held_out_evaluation, weighted_cross_entropy
 from spindle.spectrogram import RowChoice
-from spindle.training_set import UNKNOWN, LabelledRecording, TrainingSet, is_prepared, open_set, prepare
+from spindle.training_set import (
+    Examples,
+    LabelledRecording,
+    ShuffledBatches,
+    TrainingSet,
+    is_prepared,
+    open_set,
+    prepare,
+)
 
 RECORD, HISTORY, MODEL, DATA = "record.json", "history.csv", "model.safetensors", "data"
 EVALUATION_BATCH = 500
@@ -107,64 +114,33 @@ def train(
     """
     if base is not None and base.rows is not config.rows:
         raise SettingError(f"The base model reads {base.rows} rows; this training was set to {config.rows} ones.")
+    _claim(run_folder, config, resume)
     if resume and (run_folder / MODEL).is_file():
         return load_model(run_folder / MODEL)
-    _claim(run_folder, config, resume)
     with _threads(config.threads):
         examples = _training_set(recordings, config, run_folder, resume)
         _record(run_folder, config, examples)
         return _Training(examples, config, run_folder, augment, on_progress).run(base, resume)
 
 
-def class_weights(labels: Int[Tensor, " batch"], classes: int) -> Float[Tensor, " classes"]:
-    """w(c) = batch / (classes present · epochs of c); 0 for a class that the mini-batch lacks.
+class _FromPooled(nn.Module):
+    """A network as the training calls it: on images that the training set has pooled already."""
 
-    Every class present has the same total weight, and the weights of all epochs sum to the batch size.
-    """
-    counts = torch.bincount(labels, minlength=classes)
-    present = counts > 0
-    return torch.where(present, len(labels) / (present.sum() * counts.clamp(min=1)), 0.0)
+    def __init__(self, network: EpochClassifier) -> None:
+        super().__init__()
+        self.network = network
 
-
-def weighted_cross_entropy(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
-    """Class-weighted cross-entropy, the weighted mean over the mini-batch, in nats.
-
-    Equation: A 5.1
-    """
-    return F.cross_entropy(logits, labels, weight=class_weights(labels, logits.shape[1]))
+    def forward(self, pooled: Float[Tensor, "batch 3 80 8"]) -> Float[Tensor, "batch classes"]:
+        return self.network.after_first_pool(pooled)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Examples:
-    """Epochs with a label for one network."""
-
-    source: TrainingSet
-    epochs: NDArray[np.int64]
-    labels: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.epochs)
-
-    def batch(self, places: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        return self.source.images(self.epochs[places]), torch.from_numpy(self.labels[places])
-
-
-@dataclass(frozen=True, kw_only=True)
-class _ShuffledBatches:
-    """Batches of a pass in an order drawn from the seed and the pass; what does not fill a batch waits for the next."""
-
-    examples: _Examples
-    size: int
-    seed: int
-
-    def __len__(self) -> int:
-        return max(1, len(self.examples) // self.size)
-
-    def of_pass(self, number: int, first: int) -> Iterator[tuple[Tensor, Tensor]]:
-        order = np.random.default_rng([self.seed, number]).permutation(len(self.examples))
-        for place in range(first, len(self)):
-            # Sorted, so that the file is read in one direction; the sum over a batch has no order that matters.
-            yield self.examples.batch(np.sort(order[place * self.size : (place + 1) * self.size]))
+def _logits(module: nn.Module, examples: Examples) -> Float[Tensor, "examples classes"]:
+    device = next(module.parameters()).device
+    parts = []
+    for first in range(0, len(examples), EVALUATION_BATCH):
+        images, _ = examples.batch(np.arange(first, min(first + EVALUATION_BATCH, len(examples))))
+        parts.append(module(images.to(device)).float().cpu())
+    return torch.cat(parts)
 
 
 class _Training:
@@ -201,15 +177,15 @@ class _Training:
             self.notes.append("The labels held no artifacts: this model calls no epoch an artifact.")
         model = SpindleModel(stage=stage, artifact=artifact, rows=self.config.rows, card=self.card())
         save_model(model, self.folder / MODEL)
-        for leftover in [*self.folder.glob("checkpoint-*.safetensors"), *self.folder.glob(".checkpoint-*")]:
-            leftover.unlink()
+        for checkpoint in self.folder.glob("checkpoint-*.safetensors"):
+            checkpoint.unlink()
         return model
 
     def network(
         self, kind: _Network, labels: NDArray[np.int8], start: EpochClassifier | None, resume: bool
     ) -> EpochClassifier:
-        held_out = self.examples(labels, self.held_out)
-        examples = self.examples(labels, self.trainable)
+        held_out = Examples.of(self.source, labels, self.held_out)
+        examples = Examples.of(self.source, labels, self.trainable)
         self.check(kind, examples, held_out)
         network = EpochClassifier(len(kind.classes), dropout=self.config.dropout)
         if start is None:
@@ -220,11 +196,13 @@ class _Training:
             network.parameters(), lr=self.config.learning_rate, betas=self.config.betas, fused=True
         )
         task = Task(
-            module=network,
+            module=_FromPooled(network),
             optimizer=optimizer,
-            batches=_ShuffledBatches(examples=examples, size=self.config.batch, seed=self.config.seed),
+            batches=ShuffledBatches(examples=examples, size=self.config.batch, seed=self.config.seed),
             loss=self.loss,
-            evaluate=lambda module: evaluation(module, held_out, kind.classes),
+            evaluate=lambda module: held_out_evaluation(
+                _logits(module, held_out), torch.from_numpy(held_out.labels), kind.classes
+            ),
         )
         outcome = fit(
             task,
@@ -236,11 +214,7 @@ class _Training:
         self.remember(kind, outcome)
         return network.cpu().eval()
 
-    def examples(self, labels: NDArray[np.int8], where: NDArray[np.bool_]) -> _Examples:
-        epochs = np.flatnonzero(where & (labels != UNKNOWN))
-        return _Examples(source=self.source, epochs=epochs, labels=labels[epochs].astype(np.int64))
-
-    def check(self, kind: _Network, examples: _Examples, held_out: _Examples) -> None:
+    def check(self, kind: _Network, examples: Examples, held_out: Examples) -> None:
         if not len(examples) or not len(held_out):
             raise SettingError(
                 f"The {kind.name} network has {len(examples)} labelled epochs to train on and {len(held_out)} held "
@@ -254,7 +228,7 @@ class _Training:
         images, labels = batch
         if self.augment is not None:
             images = self.augment(images, generator)
-        return weighted_cross_entropy(module.after_first_pool(images), labels)  # type: ignore[operator]
+        return weighted_cross_entropy(module(images), labels)
 
     def loop_settings(self) -> LoopSettings:
         return LoopSettings(
@@ -299,28 +273,11 @@ class _Training:
         )
 
 
-def evaluation(module: nn.Module, held_out: _Examples, classes: tuple[str, ...]) -> Evaluation:
-    """Score by the loss of eq. 5.1 with weights from all held-out epochs; F1 per class and balanced accuracy beside."""
-    logits = []
-    labels = torch.from_numpy(held_out.labels)
-    device = next(module.parameters()).device
-    for first in range(0, len(held_out), EVALUATION_BATCH):
-        images, _ = held_out.batch(np.arange(first, min(first + EVALUATION_BATCH, len(held_out))))
-        logits.append(module.after_first_pool(images.to(device)).float().cpu())  # type: ignore[operator]
-    everything = torch.cat(logits)
-    loss = float(weighted_cross_entropy(everything, labels))
-    found = everything.argmax(dim=1)
-    confusion = torch.bincount(labels * len(classes) + found, minlength=len(classes) ** 2).reshape(len(classes), -1)
-    hits, truth, claims = confusion.diagonal(), confusion.sum(dim=1), confusion.sum(dim=0)
-    present = truth > 0
-    f1 = 2 * hits / (truth + claims).clamp(min=1)
-    figures = {"held_out_loss": loss, "balanced_accuracy": float((hits[present] / truth[present]).mean())}
-    figures |= {f"f1_{name}": float(f1[code]) for code, name in enumerate(classes) if present[code]}
-    return Evaluation(score=loss, figures=figures)
-
-
 def _claim(run_folder: Path, config: TrainingConfig, resume: bool) -> None:
     run_folder.mkdir(parents=True, exist_ok=True)
+    for name in (RECORD, HISTORY, MODEL, "checkpoint.safetensors"):
+        for leftover in run_folder.glob(f".{Path(name).stem}-*{Path(name).suffix}"):  # a killed run was writing it
+            leftover.unlink()
     record = run_folder / RECORD
     if not record.is_file():
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +102,49 @@ class TrainingSet:
         return result
 
 
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """Those epochs of a training set that one network has labels for."""
+
+    source: TrainingSet
+    epochs: Int[np.ndarray, " examples"]
+    labels: Int[np.ndarray, " examples"]
+
+    @classmethod
+    def of(
+        cls, source: TrainingSet, labels: Int[np.ndarray, " epochs"], where: Bool[np.ndarray, " epochs"]
+    ) -> Examples:
+        """Take the labelled epochs among `where`."""
+        epochs = np.flatnonzero(where & (labels != UNKNOWN))
+        return cls(source=source, epochs=epochs, labels=labels[epochs].astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def batch(self, places: Int[np.ndarray, " batch"]) -> tuple[Tensor, Tensor]:
+        """Pooled images and labels of the examples at these places."""
+        return self.source.images(self.epochs[places]), torch.from_numpy(self.labels[places])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShuffledBatches:
+    """Batches in an order drawn from the seed and the pass. Examples that fill no batch wait for another pass."""
+
+    examples: Examples
+    size: int
+    seed: int
+
+    def __len__(self) -> int:
+        return max(1, len(self.examples) // self.size)
+
+    def of_pass(self, number: int, first: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield (images, labels) of pass `number` from place `first` on."""
+        order = np.random.default_rng([self.seed, number]).permutation(len(self.examples))
+        for place in range(first, len(self)):
+            # Sorted, so that the file is read in one direction; a batch has no order that matters.
+            yield self.examples.batch(np.sort(order[place * self.size : (place + 1) * self.size]))
+
+
 def prepare(recordings: Iterable[LabelledRecording], folder: Path, *, rows: RowChoice) -> TrainingSet:
     """Write the training set of these recordings, taken one at a time, and open it.
 
@@ -138,7 +181,7 @@ def prepare(recordings: Iterable[LabelledRecording], folder: Path, *, rows: RowC
     for name in sorted(arrays):
         digest.update(np.ascontiguousarray(arrays[name]).tobytes())
     with atomic_path(folder / EPOCHS_FILE) as temporary:
-        np.savez(temporary, **arrays)
+        np.savez(temporary, stage=arrays["stage"], artifact=arrays["artifact"], bounds=arrays["bounds"])
     description = {
         "names": names,
         "lengths": [len(label.stage) for label in labels],

@@ -257,7 +257,8 @@ def _seeded(seed: int, step: int, device: torch.device) -> Iterator[Generator]:
 
 def _gradient_norm(module: nn.Module) -> Tensor:
     norms = [parameter.grad.norm() for parameter in module.parameters() if parameter.grad is not None]
-    return torch.stack(norms).norm()
+    total: Tensor = torch.stack(norms).norm()
+    return total
 
 
 def _copy(weights: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -58,7 +58,7 @@ def simulate_emg(
     level = _log_level(traits, sleep, rng)
     time = np.arange(seconds * rate_hz, dtype=np.float32) / rate_hz
     amplitude = np.interp(time, np.arange(len(level)) / ENVELOPE_HZ, np.exp(0.5 * level)).astype(np.float32)
-    signal = muscle * amplitude
+    signal: NDArray[np.float32] = muscle * amplitude
     signal += np.float32(np.exp(0.5 * traits.floor)) * rng.standard_normal(len(signal), dtype=np.float32)
     signal += np.float32(traits.eeg_leak) * eeg
     if traits.heart > 0:

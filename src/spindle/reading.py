@@ -1,0 +1,59 @@
+"""Any supported file as a recording."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from spindle.edf import is_edf, read_edf
+from spindle.errors import RecordingError
+from spindle.mne_reader import read_mne
+from spindle.recording import Recording
+from spindle.tabular import read_csv, read_npz, read_parquet
+
+CSV_SUFFIXES = (".csv", ".tsv", ".txt")
+FOLDER_SUFFIXES = (".mff", ".ds")
+"""Recordings that are folders; MNE reads them."""
+
+_ZIP = b"PK"
+_PARQUET = b"PAR1"
+
+
+def read_recording(path: Path, *, rate_hz: float | None = None) -> Recording:
+    """Open a recording; the first bytes tell EDF, BDF, NPZ and Parquet, the suffix tells CSV and all others.
+
+    `rate_hz` is for files that do not say their rate: NPZ, CSV and Parquet.
+
+    Errors: RecordingError where there is no such file or it cannot be read.
+    """
+    head = _first_bytes(path)
+    suffix = path.suffix.lower()
+    if head.startswith(_ZIP) or suffix == ".npz":
+        return read_npz(path, rate_hz=rate_hz)
+    if head.startswith(_PARQUET) or suffix in (".parquet", ".pq"):
+        return read_parquet(path, rate_hz=rate_hz)
+    if suffix in CSV_SUFFIXES and not is_edf(head):
+        return read_csv(path, rate_hz=rate_hz)
+    recording = read_edf(path) if is_edf(head) or suffix in (".edf", ".bdf", ".rec") else read_mne(path)
+    if rate_hz is None:
+        return recording
+    note = f"The rate of {rate_hz:g} Hz that was given is not used: {path.name} says its own."
+    return replace(recording, notes=(*recording.notes, note))
+
+
+def _first_bytes(path: Path) -> bytes:
+    if path.is_dir():
+        if path.suffix.lower() in FOLDER_SUFFIXES:
+            return b""
+        raise RecordingError(f"{path} is a folder, not a recording.")
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except FileNotFoundError as error:
+        raise RecordingError(f"There is no file {path}.") from error
+    # ValueError: a name that no file can have, with a zero in it.
+    except (OSError, ValueError) as error:
+        raise RecordingError(f"{path} cannot be read: {error}.") from error
+    if not head:
+        raise RecordingError(f"{path.name} is empty.")
+    return head

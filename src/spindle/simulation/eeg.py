@@ -43,6 +43,8 @@ class EegTraits:
     gamma: float = 0.3
     """Wake and REM over NREM above 35 Hz."""
     depth_gain: float = 0.7
+    depth_wander: float = 0.25
+    """Slow coming and going of depth within NREM, over 15–40 s, as a share of `depth_gain`."""
     pressure_gain: float = 0.8
     fluctuation: float = 0.3
     fluctuation_s: float = 5.0
@@ -93,7 +95,7 @@ def _course(traits: EegTraits, sleep: Sleep, rng: Generator) -> Float[np.ndarray
     asleep = shares[:, Behaviour.NREM]
     deepening = 1 - np.exp(-sleep.bout_age_s / rng.uniform(15, 60))
     depth = asleep * (np.where(sleep.behaviour == Behaviour.NREM, deepening, 0.6) - 0.6)
-    depth += asleep * 0.25 * drift(rng, len(sleep), time_constant=40)[:, 0]
+    depth += asleep * traits.depth_wander * drift(rng, len(sleep), time_constant=rng.uniform(12, 40))[:, 0]
     pressure = asleep * (sleep.pressure - 0.4)
     per_second = np.column_stack([shares, depth, pressure])
     per_hop = np.repeat(per_second, int(1 / HOP_S), axis=0)

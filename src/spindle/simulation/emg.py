@@ -28,6 +28,9 @@ class EmgTraits:
     """Standard deviation of the log power within movement; a quarter of it at rest and asleep."""
     posture: float = 0.25
     """Standard deviation of the tone between NREM episodes."""
+    settling: float = 0.2
+    """Tone left over after an awakening; it fades within `settling_s`."""
+    settling_s: float = 120.0
     baseline_drift: float = 0.15
     nrem_twitches_per_min: float = 1.0
     rem_twitches_per_min: float = 6.0
@@ -90,18 +93,24 @@ def _log_level(traits: EmgTraits, sleep: Sleep, rng: Generator) -> Float[np.ndar
         (Behaviour.REM, traits.rem_twitches_per_min),
     ):
         here = np.flatnonzero(np.repeat(sleep.behaviour == behaviour, ENVELOPE_HZ))
-        chosen = here[rng.random(len(here)) < per_minute / 60 / ENVELOPE_HZ]
-        level[chosen] += traits.twitch * rng.exponential(1.0, len(chosen))
+        for start in here[rng.random(len(here)) < per_minute / 60 / ENVELOPE_HZ].tolist():
+            level[start : start + 1 + rng.poisson(2.0)] += traits.twitch * rng.exponential(1.0)
     # No twitch is stronger than the muscle: movement and a little more.
     return np.asarray(np.minimum(level, max(traits.active, 2.0) + 2 * traits.variability))
 
 
 def _posture(traits: EmgTraits, sleep: Sleep, rng: Generator) -> Float[np.ndarray, " seconds"]:
-    """Offset of the tone that lasts from one awakening to the next, as an animal lies down in another way."""
+    """Offset of the tone from one awakening to the next, as an animal lies down in another way, and its settling."""
     awake = sleep.behaviour <= Behaviour.QUIET
     episode = np.cumsum(np.diff(awake.astype(np.int8), prepend=0) == 1)
-    offsets = rng.standard_normal(int(episode[-1]) + 1) * traits.posture
-    return np.asarray(scipy.ndimage.gaussian_filter1d(offsets[episode], 1.0))
+    count = int(episode[-1]) + 1
+    offsets = rng.standard_normal(count) * traits.posture
+    left_over = np.abs(rng.standard_normal(count)) * traits.settling
+    seconds = np.arange(len(sleep))
+    last_awake = np.maximum.accumulate(np.where(awake, seconds, -1))
+    since_s = np.where(last_awake >= 0, seconds - last_awake, 1e9)
+    fading = left_over[episode] * np.exp(-since_s / traits.settling_s) * ~awake
+    return np.asarray(scipy.ndimage.gaussian_filter1d(offsets[episode] + fading, 1.0))
 
 
 def _heart(sleep: Sleep, rate_hz: int, rng: Generator) -> NDArray[np.float32]:

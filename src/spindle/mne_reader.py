@@ -117,8 +117,8 @@ def _gaps(raw: Any) -> tuple[tuple[int, int], ...]:
 
 
 def _annotations(raw: Any) -> tuple[Annotation, ...]:
-    # Onsets count from the measurement's date where one is known, and the first sample may come later.
-    first_s = 0.0 if raw.annotations.orig_time is None else float(raw.first_time)
+    # MNE counts from the start of the measurement; the first sample of the file may come later.
+    first_s = float(raw.first_time)
     return tuple(
         Annotation(onset_s=float(one["onset"]) - first_s, duration_s=float(one["duration"]), text=one["description"])
         for one in raw.annotations

@@ -45,7 +45,7 @@ def read_npz(path: Path, *, rate_hz: float | None = None) -> Recording:
 
     An array of epochs × samples is taken as one signal, epoch after epoch. Errors: RecordingError.
     """
-    signals: dict[str, NDArray[np.generic]] = {}
+    signals: dict[str, NDArray[np.float32]] = {}
     rate: float | None = None
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -238,7 +238,7 @@ def _finite(values: NDArray[np.generic]) -> NDArray[np.float32]:
     return result
 
 
-def _one_signal(path: Path, name: str, array: NDArray[np.generic]) -> NDArray[np.generic]:
+def _one_signal(path: Path, name: str, array: NDArray[np.generic]) -> NDArray[np.float32]:
     if array.dtype.kind not in "iufb":
         raise RecordingError(f"Array '{name}' of {path.name} holds {array.dtype}, not numbers.")
     if array.ndim == 2 and 2 in array.shape:
@@ -250,12 +250,10 @@ def _one_signal(path: Path, name: str, array: NDArray[np.generic]) -> NDArray[np
         raise RecordingError(
             f"Array '{name}' of {path.name} has {array.ndim} dimensions; one signal is samples, or epochs × samples."
         )
-    signal = array.reshape(-1)
-    # Small integers stay as they are: they take less memory than float32.
-    return signal if signal.dtype.itemsize <= 2 else _finite(signal)
+    return _finite(array.reshape(-1))
 
 
-def _check_signals(path: Path, names: Sequence[str], signals: Mapping[str, NDArray[np.generic]]) -> None:
+def _check_signals(path: Path, names: Sequence[str], signals: Mapping[str, NDArray[np.float32]]) -> None:
     if not signals:
         raise RecordingError(_nothing(path, names))
     lengths = {name: len(signal) for name, signal in signals.items()}

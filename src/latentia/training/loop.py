@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ BatchOut = TypeVar("BatchOut", covariant=True)
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
+@runtime_checkable
 class Batches(Protocol[BatchOut]):
     """Batches in an order that depends on the number of the pass and nothing else."""
 

@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Generator, Tensor, nn
+
+from latentia.errors import TrainingError
+from latentia.training import Evaluation, LoopSettings, Outcome, Progress, Task, fit
+
+BATCHES = 5
+
+
+@dataclass(frozen=True)
+class RandomBatches:
+    """Points of a line with noise; `spoiled` batches (pass, place) hold a NaN."""
+
+    spoiled: frozenset[tuple[int, int]] = frozenset()
+
+    def __len__(self) -> int:
+        return BATCHES
+
+    def of_pass(self, number: int, first: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for place in range(first, BATCHES):
+            x = np.random.default_rng([number, place]).normal(size=(8, 3)).astype(np.float32)
+            y = x.sum(axis=1, keepdims=True)
+            if (number, place) in self.spoiled:
+                x[0, 0] = np.nan
+            yield torch.from_numpy(x), torch.from_numpy(y)
+
+
+class Kill(BaseException):
+    """Stands in for a signal: nothing in the library catches it."""
+
+
+def network() -> nn.Module:
+    # Dropout, so that a run whose random numbers were not repeated would differ.
+    module = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 1))
+    generator = Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.normal_(0, 0.3, generator=generator)
+    return module
+
+
+def squares(module: nn.Module, batch: tuple[Tensor, Tensor], generator: Generator) -> Tensor:
+    x, y = batch
+    jitter = 0.01 * torch.randn(x.shape, generator=generator)
+    return (module(x + jitter) - y).square().mean()
+
+
+def held_out(module: nn.Module) -> Evaluation:
+    x = torch.linspace(-1, 1, 12).reshape(4, 3)
+    error = float((module(x) - x.sum(dim=1, keepdim=True)).square().mean())
+    return Evaluation(score=error, figures={"error": error})
+
+
+def task(
+    module: nn.Module,
+    *,
+    spoiled: frozenset[tuple[int, int]] = frozenset(),
+    evaluate: Callable[[nn.Module], Evaluation] = held_out,
+) -> Task[tuple[Tensor, Tensor]]:
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.05, fused=True)
+    return Task(module=module, optimizer=optimizer, batches=RandomBatches(spoiled), loss=squares, evaluate=evaluate)
+
+
+def short(**changes: int) -> LoopSettings:
+    return LoopSettings(**{"seed": 1, "passes": 4, "patience": 4, "checkpoint_steps": 3, **changes})
+
+
+def run(
+    folder: Path, *, resume: bool = False, kill_at: int | None = None, spoiled: frozenset[tuple[int, int]] = frozenset()
+) -> tuple[dict[str, Tensor], Outcome]:
+    module = network()
+    steps = 0
+
+    def watch(progress: Progress) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == kill_at:
+            raise Kill
+
+    outcome = fit(
+        task(module, spoiled=spoiled), short(), checkpoint=folder / "c.safetensors", resume=resume, on_progress=watch
+    )
+    return module.state_dict(), outcome
+
+
+def equal(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@settings(max_examples=25)
+@given(kills=st.lists(st.integers(1, 4 * (BATCHES + 1)), max_size=4))
+def test_a_run_that_is_killed_and_resumed_gives_the_weights_of_an_uninterrupted_one(kills: list[int]) -> None:
+    spoiled = frozenset({(0, 4), (2, 1)})
+    with TemporaryDirectory() as one, TemporaryDirectory() as other:
+        weights, outcome = run(Path(one), spoiled=spoiled)
+        for kill_at in kills:
+            try:
+                run(Path(other), resume=True, kill_at=kill_at, spoiled=spoiled)
+            except Kill:
+                continue
+        again, outcome_again = run(Path(other), resume=True, spoiled=spoiled)
+    assert equal(weights, again)
+    assert outcome == outcome_again
+
+
+def test_a_resumed_run_does_not_begin_again(tmp_path: Path) -> None:
+    with pytest.raises(Kill):
+        run(tmp_path, kill_at=BATCHES + 1 + 4)
+    seen: list[Progress] = []
+    fit(task(network()), short(), checkpoint=tmp_path / "c.safetensors", resume=True, on_progress=seen.append)
+    assert (seen[0].pass_number, seen[0].step) == (1, 2)  # the checkpoint of step 6 is the first of the second pass
+
+
+def test_without_resume_an_old_checkpoint_is_not_looked_at(tmp_path: Path) -> None:
+    first, _ = run(tmp_path)
+    second, _ = run(tmp_path)
+    assert equal(first, second)
+
+
+def test_a_finished_run_resumes_to_its_result_without_another_step(tmp_path: Path) -> None:
+    weights, outcome = run(tmp_path)
+    module = network()
+    seen: list[Progress] = []
+    again = fit(task(module), short(), checkpoint=tmp_path / "c.safetensors", resume=True, on_progress=seen.append)
+    assert not seen
+    assert again == outcome
+    assert equal(weights, dict(module.state_dict()))
+
+
+def test_training_leaves_the_callers_random_numbers_alone(tmp_path: Path) -> None:
+    module = network()
+    state = torch.get_rng_state()
+    fit(task(module), short(), checkpoint=tmp_path / "c.safetensors")
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
+    first, second = network(), network()
+    fit(task(first), short(seed=1), checkpoint=tmp_path / "one.safetensors")
+    fit(task(second), short(seed=2), checkpoint=tmp_path / "two.safetensors")
+    assert not equal(dict(first.state_dict()), dict(second.state_dict()))
+
+
+def test_training_makes_the_held_out_error_small(tmp_path: Path) -> None:
+    module = network()
+    outcome = fit(task(module), short(passes=20, patience=20), checkpoint=tmp_path / "c.safetensors")
+    errors = [row["error"] for row in outcome.history]
+    assert min(errors) < 0.1 * errors[0]
+    with torch.inference_mode():
+        assert held_out(module.eval()).score == min(errors)
+
+
+def test_steps_that_are_not_finite_are_skipped_and_counted(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    module = network()
+    outcome = fit(
+        task(module, spoiled=frozenset({(0, 0), (0, 1), (2, 3)})),
+        short(),
+        checkpoint=tmp_path / "c.safetensors",
+        on_progress=seen.append,
+    )
+    assert outcome.skipped == 3
+    assert [progress.skipped for progress in seen[:4]] == [1, 2, 2, 2]
+    assert np.isnan([seen[0].loss, seen[1].loss]).all()
+    assert all(torch.isfinite(value).all() for value in module.state_dict().values())
+    assert np.isfinite([row["loss"] for row in outcome.history]).all()
+
+
+def test_a_skipped_step_leaves_weights_and_moments_untouched(tmp_path: Path) -> None:
+    module = network()
+    weights: list[dict[str, Tensor]] = []
+
+    def watch(progress: Progress) -> None:
+        weights.append({name: value.clone() for name, value in module.state_dict().items()})
+
+    fit(
+        task(module, spoiled=frozenset({(0, 2)})),
+        short(passes=1),
+        checkpoint=tmp_path / "c.safetensors",
+        on_progress=watch,
+    )
+    assert equal(weights[1], weights[2])
+    assert not equal(weights[2], weights[3])
+
+
+def test_too_many_bad_steps_in_a_row_stop_the_run_and_keep_the_last_good_checkpoint(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "c.safetensors"
+    bad = frozenset({(1, 1), (1, 2), (1, 3), (1, 4)})
+    with pytest.raises(TrainingError, match=r"4 steps in a row.*last good checkpoint is .*c\.safetensors"):
+        fit(task(network(), spoiled=bad), short(bad_steps=4, checkpoint_steps=1), checkpoint=checkpoint)
+
+    seen: list[Progress] = []
+    fit(task(network()), short(bad_steps=4), checkpoint=checkpoint, resume=True, on_progress=seen.append)
+    assert (seen[0].pass_number, seen[0].step, seen[0].skipped) == (1, 2, 0)
+
+
+def test_a_run_bad_from_the_start_says_that_it_has_no_checkpoint(tmp_path: Path) -> None:
+    bad = frozenset((0, place) for place in range(BATCHES))
+    with pytest.raises(TrainingError, match="no checkpoint was made"):
+        fit(task(network(), spoiled=bad), short(bad_steps=3, checkpoint_steps=1), checkpoint=tmp_path / "c.safetensors")
+
+
+def scripted(scores: list[float], kept: list[dict[str, Tensor]]) -> Callable[[nn.Module], Evaluation]:
+    left = iter(scores)
+
+    def evaluate(module: nn.Module) -> Evaluation:
+        kept.append({name: value.clone() for name, value in module.state_dict().items()})
+        score = next(left)
+        return Evaluation(score=score, figures={"score": score})
+
+    return evaluate
+
+
+@pytest.mark.parametrize(
+    ("scores", "passes_run", "best"),
+    [
+        ([3, 2, 2.5, 2.1, 1], 4, 1),  # patience 2 is used up before the better pass
+        ([3, 2, 2.5, 1, 1.5, 1.5], 6, 3),
+        ([3, 2, 1, 0.5, 0.4, 0.3], 6, 5),  # the passes are used up
+        ([float("nan"), 2, 3, 3, 0], 4, 1),
+    ],
+)
+def test_early_stopping_keeps_the_weights_of_the_best_pass(
+    scores: list[float], passes_run: int, best: int, tmp_path: Path
+) -> None:
+    module = network()
+    kept: list[dict[str, Tensor]] = []
+    outcome = fit(
+        task(module, evaluate=scripted(scores, kept)),
+        short(passes=6, patience=2),
+        checkpoint=tmp_path / "c.safetensors",
+    )
+    assert len(outcome.history) == passes_run
+    assert outcome.best_pass == best
+    names = kept[best].keys()
+    assert equal(kept[best], {name: value for name, value in module.state_dict().items() if name in names})
+
+
+def test_progress_counts_every_step_and_brings_the_history_at_the_end_of_a_pass(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    fit(task(network()), short(passes=2), checkpoint=tmp_path / "c.safetensors", on_progress=seen.append)
+    steps = [progress.step for progress in seen if progress.evaluation is None]
+    assert steps == [*range(1, BATCHES + 1)] * 2
+    ends = [progress for progress in seen if progress.evaluation is not None]
+    assert [len(progress.history) for progress in ends] == [1, 2]
+    assert all(progress.steps == BATCHES and progress.passes == 2 for progress in seen)

@@ -25,27 +25,27 @@ class EegTraits:
     knee_hz: float = 3.0
     quiet_theta: float = 0.8
     quiet_theta_hz: float = 6.3
-    active_theta: float = 1.8
+    active_theta: float = 1.4
     active_theta_hz: float = 7.8
-    active_delta: float = -0.4
-    nrem_delta: float = 1.0
+    active_delta: float = -0.2
+    nrem_delta: float = 0.6
     nrem_delta_hz: float = 2.4
     nrem_delta_width: float = 1.7
-    nrem_lift: float = 0.7
+    nrem_lift: float = 1.2
     """NREM over quiet wake between 4 and 20 Hz."""
-    nrem_sigma: float = 0.4
-    rem_delta: float = -0.3
-    rem_theta: float = 2.2
+    nrem_sigma: float = 0.5
+    rem_delta: float = -0.8
+    rem_theta: float = 2.0
     rem_theta_hz: float = 7.2
     rem_theta_width: float = 0.55
-    rem_lift: float = 0.2
+    rem_lift: float = 0.1
     harmonic: float = 0.5
-    gamma: float = 0.3
+    gamma: float = 0.1
     """Wake and REM over NREM above 35 Hz."""
-    depth_gain: float = 0.7
+    depth_gain: float = 0.5
     depth_wander: float = 0.25
     """Slow coming and going of depth within NREM, over 15–40 s, as a share of `depth_gain`."""
-    pressure_gain: float = 0.8
+    pressure_gain: float = 0.5
     fluctuation: float = 0.3
     fluctuation_s: float = 5.0
     theta_wander_hz: float = 0.3

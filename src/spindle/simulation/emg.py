@@ -21,20 +21,20 @@ ENVELOPE_HZ = 4
 class EmgTraits:
     """One animal's muscle and electrode. Levels are natural logarithms of power over tone in NREM."""
 
-    active: float = 3.5
-    quiet: float = 1.3
-    rem: float = -0.4
-    variability: float = 0.8
+    active: float = 2.8
+    quiet: float = 1.1
+    rem: float = -0.6
+    variability: float = 0.6
     """Standard deviation of the log power within movement; a quarter of it at rest and asleep."""
-    posture: float = 0.25
+    posture: float = 0.4
     """Standard deviation of the tone between NREM episodes."""
     settling: float = 0.2
     """Tone left over after an awakening; it fades within `settling_s`."""
     settling_s: float = 120.0
     baseline_drift: float = 0.15
-    nrem_twitches_per_min: float = 1.0
-    rem_twitches_per_min: float = 6.0
-    twitch: float = 2.0
+    nrem_twitches_per_min: float = 0.3
+    rem_twitches_per_min: float = 2.0
+    twitch: float = 1.2
     heart: float = 0.2
     """Amplitude of the electrocardiogram against NREM tone."""
     floor: float = -1.5

@@ -32,16 +32,16 @@ class Behaviour(IntEnum):
 class SleepHabits:
     """Bout statistics. Medians in seconds, spreads are standard deviations of the logarithm."""
 
-    brief_wake_s: float = 8.0
-    brief_wake_spread: float = 0.85
-    long_wake_s: float = 640.0
-    long_wake_spread: float = 1.2
-    long_wake_share: float = 0.10
+    brief_wake_s: float = 5.0
+    brief_wake_spread: float = 1.05
+    long_wake_s: float = 800.0
+    long_wake_spread: float = 1.3
+    long_wake_share: float = 0.055
     """Chance that NREM ends in a long wake bout, in the middle of both drives."""
-    nrem_s: float = 74.0
-    nrem_spread: float = 0.75
-    rem_s: float = 52.0
-    rem_spread: float = 0.75
+    nrem_s: float = 64.0
+    nrem_spread: float = 0.83
+    rem_s: float = 50.0
+    rem_spread: float = 0.8
     rem_share: float = 0.22
     """Chance that NREM ends in REM."""
     circadian: float = 1.0

@@ -148,6 +148,8 @@ def _network(tensors: dict[str, Tensor], prefix: str, classes: int, path: Path) 
                 f"'{prefix}.{name}' in {path.name} has the shape {tuple(found.shape)}; "
                 f"a SPINDLE model has {tuple(expected.shape)} there."
             )
+        if not torch.isfinite(found).all():
+            raise ModelError(f"'{prefix}.{name}' in {path.name} has numbers that are not finite; the model is damaged.")
         weights[name] = found.float()
     network.load_state_dict(weights, assign=True)
     return network.eval()

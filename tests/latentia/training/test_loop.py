@@ -98,7 +98,7 @@ def equal(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(kills=st.lists(st.integers(1, 4 * (BATCHES + 1)), max_size=4))
 def test_a_run_that_is_killed_and_resumed_gives_the_weights_of_an_uninterrupted_one(kills: list[int]) -> None:
     spoiled = frozenset({(0, 4), (2, 1)})

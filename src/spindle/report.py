@@ -21,6 +21,7 @@ from spindle.scores import Scores
 from spindle.summary import (
     LOOK_BELOW,
     Summary,
+    counted,
     in_plain_words,
     least_certain,
     shares_over_time,
@@ -73,6 +74,7 @@ def report_page(scores: Scores) -> str:
         notes=scores.notes,
         stretch=in_words(_stretch_s(summary.duration_s)),
         threshold=scores.artifact_threshold,
+        uncertain=summary.uncertain,
         look_below=LOOK_BELOW,
         unscored_colour=UNSCORED_COLOUR,
         pooled=-(-summary.epochs // MOST_COLUMNS),
@@ -101,7 +103,7 @@ def _facts(scores: Scores, summary: Summary) -> dict[str, str]:
         "Recording": scores.name,
         **({"Animal": scores.animal} if scores.animal else {}),
         "Start": in_full(scores.start) if scores.start else "not known",
-        "Length": f"{in_words(summary.duration_s)} = {summary.epochs:,} epochs of {summary.epoch_s:g} s",
+        "Length": f"{in_words(summary.duration_s)} = {counted(summary.epochs)} of {summary.epoch_s:g} s",
         "EEG": first if first == second else f"{first} and {second}",
         "EMG": scores.emg_label,
         "Model": scores.model_name,
@@ -129,7 +131,7 @@ def _states(summary: Summary) -> list[dict[str, str]]:
 def _artifacts_at(scores: Scores, summary: Summary) -> list[str]:
     """How many artifacts there would be at other thresholds."""
     counts = {other: int(scores.at_threshold(other).sum()) for other in OTHER_THRESHOLDS}
-    return [f"{other:g}: {count:,} ({100 * summary.share(count):.1f} %)" for other, count in counts.items()]
+    return [f"{count:,} above {other:g} ({100 * summary.share(count):.1f} %)" for other, count in counts.items()]
 
 
 def _when(scores: Scores, epoch: int) -> str:

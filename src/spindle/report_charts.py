@@ -70,15 +70,21 @@ def style(chart: figure, title: str, y_label: str) -> None:
 
 def shares_chart(scores: Scores, shares: Shares) -> figure:
     """Stacked bars: how each stretch of time was spent."""
-    whole = Range1d(start=0, end=100)
-    chart = figure(height=300, x_axis_type="datetime", y_range=whole, tools=[], sizing_mode="stretch_width")
+    edges = start_ms(scores) + shares.edges_s * 1000
+    chart = figure(
+        height=300,
+        x_range=Range1d(start=edges[0], end=edges[-1]),
+        y_range=Range1d(start=0, end=100),
+        x_axis_type="datetime",
+        tools=[],
+        sizing_mode="stretch_width",
+    )
     style(chart, "Time in each state", "% of the time")
     clock = scores.start is not None
     chart.xaxis.formatter = time_ticks(clock=clock)
     chart.xaxis.axis_label = "time of day" if clock else "hours since the start"
     chart.xgrid.grid_line_color = None
     percent = 100 * shares.fraction[:, [stage.code for stage in _STACKED]]
-    edges = start_ms(scores) + shares.edges_s * 1000
     table = {"left": edges[:-1], "right": edges[1:]}
     table.update({stage.value: percent[:, i] for i, stage in enumerate(_STACKED)})
     said = ", ".join(f"{LABELS[stage]} @{stage}{{0.0}} %" for stage in (*STAGES, Stage.UNSCORED))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from spindle.drawing import Run, in_full, in_words, runs
+from spindle.drawing import LABELS, Run, in_full, in_words, runs
 from spindle.hypnogram import STAGES, Stage
 from spindle.scores import Scores
 
@@ -132,47 +132,69 @@ def shares_over_time(scores: Scores, stretch_s: float) -> Shares:
 def in_plain_words(scores: Scores) -> tuple[str, ...]:
     """Say what was found, in sentences for the screen and the report."""
     summary = summarise(scores)
-    began = f"from {in_full(scores.start)}" if scores.start else "and does not say when it began"
-    opening = f"{scores.title} lasts {in_words(summary.duration_s)}, {began}."
+    length = f"{scores.title} lasts {in_words(summary.duration_s)}"
+    opening = f"{length}, from {in_full(scores.start)}." if scores.start else f"{length}; its start is not known."
     if summary.scored == 0:
-        return opening, f"{_scored_in_words(summary)} No states, bouts or artifacts can be given."
+        return opening, f"{_scored_in_words(summary)} So there are no states, bouts or artifacts to report."
     return (
         opening,
         _scored_in_words(summary),
         _states_in_words(summary),
         _artifacts_in_words(summary, scores.artifact_threshold),
-        f"{_epochs(summary.uncertain)} ({100 * summary.share(summary.uncertain):.1f} %) got a state whose probability "
-        f"is below {LOOK_BELOW:g}.",
+        _doubt_in_words(summary),
         f"Scored with {scores.model_name}.",
     )
 
 
-def _epochs(count: int) -> str:
-    return "No epoch" if count == 0 else "1 epoch" if count == 1 else f"{count:,} epochs"
+def counted(count: int) -> str:
+    """Epochs, with their number in words where a digit would read badly."""
+    return "no epoch" if count == 0 else "one epoch" if count == 1 else f"{count:,} epochs"
+
+
+def _percent(summary: Summary, count: int) -> str:
+    return f"{100 * summary.share(count):.1f} %"
 
 
 def _scored_in_words(summary: Summary) -> str:
-    whole = f"{_epochs(summary.epochs)} of {summary.epoch_s:g} s"
     if summary.unscored == 0:
-        return f"All of its {whole} {'was' if summary.epochs == 1 else 'were'} scored."
+        return f"{'Its' if summary.epochs == 1 else 'All its'} {_whole(summary)} {_was(summary.epochs)} scored."
     reason = "because a signal was missing or flat there"
     if summary.scored == 0:
-        return f"None of its {whole} could be scored, {reason}."
+        return f"None of its {_whole(summary)} could be scored, {reason}."
     lost = in_words(summary.unscored * summary.epoch_s)
-    return f"{summary.scored:,} of its {whole} were scored; {summary.unscored:,} ({lost}) were not, {reason}."
+    kept = f"{summary.scored:,} of its {_whole(summary)} {_was(summary.scored)} scored"
+    return f"{kept}; {summary.unscored:,} ({lost}) {_was(summary.unscored)} not, {reason}."
+
+
+def _whole(summary: Summary) -> str:
+    return f"{counted(summary.epochs)} of {summary.epoch_s:g} s"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _states_in_words(summary: Summary) -> str:
-    wake, nrem, rem = (f"{100 * state.fraction:.1f} %" for state in summary.states)
-    return f"Of the scored time the animal was awake for {wake}, in NREM sleep for {nrem} and in REM sleep for {rem}."
+    wake, nrem, rem = (_percent(summary, state.epochs) for state in summary.states)
+    missing = [LABELS[state.stage] for state in summary.states if state.epochs == 0]
+    absent = f" No epoch was scored as {' or '.join(missing)}." if missing else ""
+    shares = f"awake for {wake}, in NREM sleep for {nrem} and in REM sleep for {rem}"
+    return f"Of the scored time the animal was {shares}.{absent}"
 
 
 def _artifacts_in_words(summary: Summary, threshold: float) -> str:
-    count, percent = summary.artifacts, 100 * summary.share(summary.artifacts)
+    count, rule = summary.artifacts, f"(probability above {threshold:g})"
     if count == 0:
-        return f"No epoch is marked as an artifact (probability above {threshold:g})."
+        return f"No epoch is marked as an artifact {rule}."
     marked = "is marked as an artifact" if count == 1 else "are marked as artifacts"
+    keeps = "an artifact keeps its state and counts with it"
+    return f"{counted(count).capitalize()}, {_percent(summary, count)}, {marked} {rule}; {keeps}."
+
+
+def _doubt_in_words(summary: Summary) -> str:
+    if summary.uncertain == 0:
+        return f"Every state has a probability of at least {LOOK_BELOW:g}."
     return (
-        f"{_epochs(count)} ({percent:.1f} %) {marked} (probability above {threshold:g}); "
-        "an artifact keeps its state and counts with it."
+        f"{counted(summary.uncertain).capitalize()}, {_percent(summary, summary.uncertain)}, got a state with a "
+        f"probability below {LOOK_BELOW:g} and should be looked at."
     )

@@ -29,7 +29,7 @@ from latentia.training import (
     write_record,
 )
 from spindle.classifier import EpochClassifier, initialise
-from spindle.errors import SettingError
+from spindle.errors import OutputError, SettingError
 from spindle.hypnogram import STAGES
 from spindle.model_file import ModelCard, SpindleModel, load_model, never_artifact, save_model
 from spindle.objective import held_out_evaluation, weighted_cross_entropy
@@ -110,17 +110,20 @@ def train(
     Without artifact labels the base's artifact network is kept; without a base, no epoch is called an artifact.
 
     Errors: SettingError for a run folder in use, a resumed run with another config, or labels that leave nothing to
-    train on; LabelError for labels of another length than their recording.
+    train on; OutputError where the folder cannot be written; latentia's TrainingError where the loss stays not finite.
     """
     if base is not None and base.rows is not config.rows:
         raise SettingError(f"The base model reads {base.rows} rows; this training was set to {config.rows} ones.")
-    _claim(run_folder, config, resume)
-    if resume and (run_folder / MODEL).is_file():
-        return load_model(run_folder / MODEL)
-    with _threads(config.threads):
-        examples = _training_set(recordings, config, run_folder, resume)
-        _record(run_folder, config, examples)
-        return _Training(examples, config, run_folder, augment, on_progress).run(base, resume)
+    try:
+        _claim(run_folder, config, resume)
+        if resume and (run_folder / MODEL).is_file():
+            return load_model(run_folder / MODEL)
+        with _threads(config.threads):
+            examples = _training_set(recordings, config, run_folder, resume)
+            _record(run_folder, config, examples)
+            return _Training(examples, config, run_folder, augment, on_progress).run(base, resume)
+    except OSError as error:
+        raise OutputError(f"The training in {run_folder} cannot be written or read: {error}.") from error
 
 
 class _FromPooled(nn.Module):

@@ -30,7 +30,7 @@ def run_record(*, config: Mapping[str, Any], seed: int, data: Mapping[str, str],
         "seed": seed,
         "data_sha256": dict(data),
         "source": source_version(source),
-        "hardware": _hardware(),
+        "hardware": hardware(),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "python": platform.python_version(),
     }
@@ -70,7 +70,8 @@ def _version(library: str) -> str:
         return "unknown"
 
 
-def _hardware() -> dict[str, Any]:
+def hardware() -> dict[str, Any]:
+    """Describe the machine: processor, cores, threads that torch uses, accelerators."""
     devices = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {
         "machine": platform.machine(),

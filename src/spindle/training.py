@@ -70,7 +70,9 @@ class TrainingConfig:
     checkpoint_steps: int = 500
     """About half a minute's work on two cores."""
     threads: int | None = None
-    """Processor threads; None takes torch's choice. Results are equal to the bit for equal numbers of threads only."""
+    """Processor threads; None takes torch's choice, and a resumed run's those it began with: sums depend on them."""
+    accelerator: str = "auto"
+    """"auto" takes a graphics card where there is one; "cpu" does not, and repeats a run to the bit."""
     name: str = "own recordings"
 
 
@@ -106,7 +108,7 @@ def train(
 
     Recordings are taken one at a time and kept in `run_folder`/data in small form. With `resume`, an interrupted
     training goes on where its last checkpoint stands, without looking at `recordings` if all were read before, and
-    gives the weights an uninterrupted one would have given, to the bit. `base` gives the weights to start from.
+    gives the weights an uninterrupted one would have given, to the bit (on the CPU). `base` is what to start from.
     Without artifact labels the base's artifact network is kept; without a base, no epoch is called an artifact.
 
     Errors: SettingError for a run folder in use, a resumed run with another config, or labels that leave nothing to
@@ -118,7 +120,7 @@ def train(
         _claim(run_folder, config, resume)
         if resume and (run_folder / MODEL).is_file():
             return load_model(run_folder / MODEL)
-        with _threads(config.threads):
+        with _threads(config.threads or _threads_before(run_folder)):
             examples = _training_set(recordings, config, run_folder, resume)
             _record(run_folder, config, examples)
             return _Training(examples, config, run_folder, augment, on_progress).run(base, resume)
@@ -239,6 +241,7 @@ class _Training:
             passes=self.config.passes,
             patience=self.config.patience,
             checkpoint_steps=self.config.checkpoint_steps,
+            accelerator=self.config.accelerator,
         )
 
     def report(self, kind: _Network, progress: Progress) -> None:
@@ -314,6 +317,11 @@ def _record(run_folder: Path, config: TrainingConfig, examples: TrainingSet) -> 
         return
     data = {"training set": examples.sha256}
     write_record(run_record(config=asdict(config), seed=config.seed, data=data, source=Path(__file__)), record)
+
+
+def _threads_before(run_folder: Path) -> int | None:
+    record = run_folder / RECORD
+    return int(json.loads(record.read_text(encoding="utf-8"))["hardware"]["threads"]) if record.is_file() else None
 
 
 @contextmanager

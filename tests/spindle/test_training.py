@@ -214,6 +214,26 @@ def test_a_training_is_not_resumed_on_other_data(tmp_path: Path) -> None:
         train(second, config(), tmp_path / "run", resume=True)
 
 
+def test_a_resumed_training_takes_the_number_of_threads_it_began_with(tmp_path: Path) -> None:
+    prepared = prepare(recordings(), tmp_path / "data", rows=RowChoice.NARROW)
+    seen: list[int] = []
+
+    def watch(progress: TrainingProgress) -> None:
+        seen.append(torch.get_num_threads())
+        raise StoppedError
+
+    before = torch.get_num_threads()
+    try:
+        for threads in (2, 1):
+            torch.set_num_threads(threads)
+            with pytest.raises(StoppedError):
+                train(prepared, config(threads=None), tmp_path / "run", resume=True, on_progress=watch)
+            assert torch.get_num_threads() == threads  # and it gives them back
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [2, 2]
+
+
 def test_a_prepared_set_serves_several_trainings(tmp_path: Path, uninterrupted: tuple[SpindleModel, Path]) -> None:
     prepared = prepare(recordings(), tmp_path / "data", rows=RowChoice.NARROW)
     for name in ("one", "two"):

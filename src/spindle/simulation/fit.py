@@ -73,9 +73,7 @@ def band_power(
     return np.asarray(2 * result / (length * (window**2).sum()))
 
 
-def power_statistics(
-    power: Float[np.ndarray, "epochs columns"], codes: Int[np.ndarray, " epochs"]
-) -> PowerStatistics:
+def power_statistics(power: Float[np.ndarray, "epochs columns"], codes: Int[np.ndarray, " epochs"]) -> PowerStatistics:
     """Describe log power per state; epochs with a code below 0 or without power in some column count nowhere."""
     known = (codes >= 0) & (power > 0).all(axis=1)
     log_power = np.log(np.where(known[:, None], power, 1.0))

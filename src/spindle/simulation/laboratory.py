@@ -204,8 +204,15 @@ _WITHIN_COHORT = {
     "nrem_delta_hz": 0.1, "nrem_lift": 0.3, "rem_theta": 0.15, "rem_theta_hz": 0.04, "fluctuation": 0.15,
 }  # fmt: skip
 
-_MOUSE = Animal(experts=(Expert(boundary_s=0.8, misses_brief=0.05), Expert(boundary_s=1.0, misses_brief=0.1)))
-_BROWN = replace(_MOUSE, artifacts=ArtifactTraits(share=0.17), amplifier=Amplifier(rate_hz=128))
+# Experts are set so that they agree as in Table 5.7 on states and Table 5.9 on artifacts. One of the two calls an
+# epoch an artifact for a trace of disturbance, the other only when it is spoiled throughout.
+_BROWN = Animal(
+    artifacts=ArtifactTraits(share=0.19),
+    experts=(
+        Expert(boundary_s=2.6, misses_brief=0.2, artifact_strictness=0.87),
+        Expert(boundary_s=3.0, misses_brief=0.3, artifact_strictness=0.04),
+    ),
+)
 
 COHORTS = {
     "A": Cohort(name="A", wild=4, mutant=0, animal=_BROWN),
@@ -214,38 +221,42 @@ COHORTS = {
         # The thesis does not name the mutation; here it slows theta, flattens delta and breaks sleep up.
         animal=replace(
             _BROWN,
-            artifacts=ArtifactTraits(share=0.21),
-            eeg=replace(_MOUSE.eeg, rem_theta_hz=6.7, active_theta_hz=7.2, nrem_delta=0.75),
-            habits=replace(_MOUSE.habits, nrem_s=58.0, rem_share=0.18, circadian=0.6),
+            artifacts=ArtifactTraits(share=0.26),
+            experts=(
+                Expert(boundary_s=4.2, misses_brief=0.3, artifact_strictness=0.96),
+                Expert(boundary_s=5.6, misses_brief=0.7, artifact_strictness=0.01),
+            ),
+            eeg=EegTraits(rem_theta_hz=6.7, active_theta_hz=7.2, nrem_delta=0.35),
+            habits=SleepHabits(nrem_s=50.0, rem_share=0.18, circadian=0.6),
         ),
     ),
     "C": Cohort(
         name="C", wild=8, mutant=0,
         animal=Animal(
-            # Rats: longer bouts, slower delta, two parietal electrodes, experts of two laboratories.
-            habits=SleepHabits(nrem_s=110, rem_s=85, rem_share=0.25, long_wake_share=0.14, circadian=0.8),
+            # Rats: longer awakenings and REM, slower delta, two parietal electrodes, experts of two laboratories.
+            habits=SleepHabits(brief_wake_s=13, brief_wake_spread=0.8, long_wake_s=600, long_wake_share=0.08,
+                               nrem_s=75, nrem_spread=0.8, rem_s=72, rem_spread=0.6, rem_share=0.18, circadian=0.8),
             eeg=EegTraits(nrem_delta_hz=1.8, rem_theta_hz=6.9, active_theta_hz=7.3, rem_theta=1.7, slope=1.9,
                           spindles_per_min=6, nrem_sigma=0.7),
             emg=EmgTraits(active=2.4, quiet=1.1, rem=-0.3),
             electrodes=(Electrode(parietal=0.8), Electrode(parietal=0.9)),
             coherence=0.9,
-            artifacts=ArtifactTraits(share=0.24),
+            artifacts=ArtifactTraits(share=0.29),
             amplifier=Amplifier(rate_hz=200, microvolts=150),
             experts=(
-                Expert(boundary_s=1.5, misses_brief=0.1),
-                Expert(boundary_s=3.0, misses_brief=0.6, artifact_strictness=0.3),
+                Expert(boundary_s=8.0, misses_brief=0.2, artifact_strictness=0.87),
+                Expert(boundary_s=18.0, misses_brief=1.0, artifact_strictness=0.1),
             ),
         ),
     ),
     "D": Cohort(
         name="D", wild=6, mutant=0,
-        animal=replace(
-            _MOUSE,
+        animal=Animal(
             artifacts=ArtifactTraits(share=0.0),
             eeg=EegTraits(slope=1.3, nrem_delta_hz=2.8, rem_theta=1.9, rem_theta_hz=7.5, active_theta=2.2),
             emg=EmgTraits(active=4.5, quiet=1.8, highpass_hz=5.0),
             amplifier=Amplifier(rate_hz=512, eeg_highpass_hz=0.1, microvolts=60),
-            experts=(Expert(boundary_s=1.2, misses_brief=0.1), Expert(boundary_s=1.6, misses_brief=0.2)),
+            experts=(Expert(boundary_s=5.0, misses_brief=0.3), Expert(boundary_s=8.5, misses_brief=0.9)),
         ),
     ),
 }  # fmt: skip

@@ -33,6 +33,8 @@ OTHER_THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
 """Artifact thresholds that the page counts besides the one in use (the thesis compares 0.5 and 0.7)."""
 MOST_GAPS = 10
 """Unscored stretches listed one by one; the longest are chosen."""
+LEAST_WRITTEN = 0.08
+"""A state with a smaller share has no room for its name in the bar of shares."""
 SPANS_S = {"12 h": 43200, "4 h": 14400, "1 h": 3600, "10 min": 600, "2 min": 120}
 """Lengths that the page's buttons show."""
 
@@ -111,13 +113,15 @@ def _facts(scores: Scores, summary: Summary) -> dict[str, str]:
     }
 
 
-def _states(summary: Summary) -> list[dict[str, str]]:
+def _states(summary: Summary) -> list[dict[str, str | bool]]:
     """One row of text per state."""
     return [
         {
             "label": LABELS[state.stage],
             "colour": COLOURS[state.stage],
+            "ink": "#1a1a1a" if state.stage is Stage.WAKE else "#ffffff",
             "percent": f"{100 * state.fraction:.1f}",
+            "fits": state.fraction >= LEAST_WRITTEN,
             "time": in_words(state.duration_s) if state.epochs else "–",
             "bouts": f"{state.bouts:,}",
             "mean_bout": in_words(state.mean_bout_s) if state.bouts else "–",

@@ -110,7 +110,7 @@ def shares_chart(scores: Scores, shares: Shares) -> figure:
 def spectra_chart(scores: Scores, spectra: dict[Stage, Float[np.ndarray, " rows"]]) -> figure:
     """Mean spectrum of each state over its clean epochs."""
     chart = figure(height=300, tools=[], sizing_mode="stretch_width")
-    style(chart, f"Mean spectrum of each state, {scores.eeg_labels[0]}", "power (dB)")
+    style(chart, f"Mean spectrum of each state, channel {scores.eeg_labels[0]}", "power (dB)")
     chart.xaxis.axis_label = "frequency (Hz)"
     for stage, decibel in spectra.items():
         source = ColumnDataSource({"hz": scores.overview.frequencies_hz, "db": decibel})

@@ -90,7 +90,7 @@ def spectrogram_panel(timeline: Timeline) -> figure:
     """EEG power over time and frequency, coloured between robust limits."""
     scores = timeline.scores
     bottom, top = row_edges(scores.overview.frequencies_hz)
-    panel = timeline.panel(f"EEG spectrogram, {scores.eeg_labels[0]} (dB)", 170, (bottom, top), "Hz")
+    panel = timeline.panel(f"EEG spectrogram in dB, channel {scores.eeg_labels[0]}", 170, (bottom, top), "Hz")
     panel.yaxis.ticker = BasicTicker(desired_num_ticks=4)
     panel.grid.grid_line_color = None
     low, high = robust_limits(decibels(scores.overview.spectrogram))
@@ -128,7 +128,7 @@ def eeg_panel(timeline: Timeline) -> figure:
     view = timeline.scores.overview
     low, high = robust_limits(view.eeg_min, 1, 50)[0], robust_limits(view.eeg_max, 50, 99)[1]
     margin = 0.05 * (high - low)
-    title = f"EEG envelope, {timeline.scores.eeg_labels[0]}"
+    title = f"EEG envelope, channel {timeline.scores.eeg_labels[0]}"
     panel = timeline.panel(title, 115, (low - margin, high + margin), in_print(view.eeg_unit))
     panel.yaxis.ticker = BasicTicker(desired_num_ticks=3)
     for i, level in enumerate(timeline.levels):
@@ -141,7 +141,7 @@ def emg_panel(timeline: Timeline) -> figure:
     """Root mean square of the EMG in every epoch."""
     view = timeline.scores.overview
     top = 1.05 * robust_limits(view.emg_rms, 50, 99.5)[1]
-    title = f"EMG, {timeline.scores.emg_label} (rms)"
+    title = f"EMG rms, channel {timeline.scores.emg_label}"
     panel = timeline.panel(title, 115, (0.0, top if top > 0 else 1.0), in_print(view.emg_unit))
     panel.yaxis.ticker = BasicTicker(desired_num_ticks=3)
     for i, level in enumerate(timeline.levels):

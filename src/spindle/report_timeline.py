@@ -106,16 +106,18 @@ class Timeline:
         )
         style(panel, title, y_label)
         panel.xaxis.formatter = time_ticks(clock=self.scores.start is not None)
+        box, wheel = BoxZoomTool(dimensions="width"), WheelZoomTool(dimensions="width", modifiers="ctrl")
         panel.add_tools(
-            BoxZoomTool(dimensions="width"),
+            box,
             PanTool(dimensions="width"),
-            WheelZoomTool(dimensions="width", modifiers="ctrl"),
+            wheel,
             ZoomInTool(dimensions="width"),
             ZoomOutTool(dimensions="width"),
             ResetTool(),
             SaveTool(),
             CrosshairTool(overlay=self.crosshair, visible=False),
         )
+        panel.toolbar.update(active_drag=box, active_scroll=wheel)
         self._explain(panel)
         return panel
 
@@ -170,7 +172,7 @@ class Timeline:
         strip.grid.grid_line_color = None
         frame = RangeTool(x_range=self.time)
         frame.overlay.update(inverted=True, fill_color="#ffffff", fill_alpha=0.65, line_color=INK, line_alpha=1.0)
-        frame.overlay.update(line_width=2, line_dash="solid", use_handles=True)
+        frame.overlay.update(line_width=2, line_dash="solid")
         strip.add_tools(frame)
         return strip
 

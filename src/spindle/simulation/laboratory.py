@@ -78,7 +78,7 @@ def _habits(rng: Generator) -> SleepHabits:
         brief_wake_s=_log_uniform(rng, 5, 14),
         brief_wake_spread=float(rng.uniform(0.6, 1.0)),
         long_wake_s=_log_uniform(rng, 150, 1000),
-        long_wake_share=_log_uniform(rng, 0.04, 0.35),
+        long_wake_share=_log_uniform(rng, 0.03, 0.22),
         nrem_s=_log_uniform(rng, 40, 170),
         nrem_spread=float(rng.uniform(0.6, 0.95)),
         rem_s=_log_uniform(rng, 35, 110),
@@ -126,7 +126,7 @@ def _eeg(rng: Generator) -> EegTraits:
 
 def _emg(rng: Generator) -> EmgTraits:
     # Log power over NREM tone: a real mouse with rectified EMG shows 1, one with good electrodes 5.
-    active = _log_uniform(rng, 0.7, 6.5)
+    active = _log_uniform(rng, 0.6, 1.3) if rng.random() < 0.2 else _log_uniform(rng, 1.2, 6.5)
     return EmgTraits(
         active=active,
         quiet=active * float(rng.uniform(0.05, 0.75)),

@@ -72,6 +72,7 @@ def report_page(scores: Scores) -> str:
         states=_states(summary),
         thresholds=_artifacts_at(scores, summary),
         gaps=_gaps(scores, summary),
+        more_gaps=max(len(summary.gaps) - MOST_GAPS, 0),
         doubtful=_doubtful(scores),
         notes=scores.notes,
         stretch=in_words(_stretch_s(summary.duration_s)),

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bokeh.models import ColumnDataSource, PlainText
+from bokeh.models import BoxZoomTool, ColumnDataSource, PlainText
 from bokeh.models.annotations import Title
 from bokeh.models.glyphs import Image, VAreaStep
 
@@ -154,6 +154,21 @@ def test_the_page_lists_the_least_certain_epochs_in_order() -> None:
 def test_the_page_lists_where_nothing_was_scored() -> None:
     text = Page(report_page(example_scores(1800))).text
     assert "09:00:00 (1:00:00), for 2 min" in text
+
+
+def test_of_many_gaps_the_longest_are_listed_and_the_others_counted() -> None:
+    codes = np.zeros(100, dtype=np.int8)
+    codes[::8] = -1
+    codes[49:52] = -1
+    scores = example_scores(100, hypnogram=Hypnogram(codes=codes, artifact=np.zeros(100, dtype=bool)), start=None)
+    text = Page(report_page(scores)).text
+    assert "0:03:12, for 16 s" in text
+    assert "and in 3 shorter ones" in text
+
+
+def test_dragging_across_a_panel_zooms() -> None:
+    panel = stage_panel(Timeline(example_scores(60)))
+    assert isinstance(panel.toolbar.active_drag, BoxZoomTool)
 
 
 def test_every_note_and_the_model_are_on_the_page() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from spindle.shifted_windows import ShiftedWindows
 from spindle.signals import stretches
 from spindle.spectrogram import FRAMES_PER_EPOCH, ROWS, WINDOW_FRAMES, TimeFrequency
 
@@ -30,7 +31,7 @@ FEATURE_ROWS = (POOLED_ROWS - 2) // 2
 FEATURES_PER_EPOCH = POOLED_PER_EPOCH // 2
 """Neighbouring windows are shifted by this many positions of the second max-pool, so they share its results."""
 
-BATCH_EPOCHS = 256
+BATCH_EPOCHS = 1024
 Advance = Callable[[int], None]
 
 
@@ -68,7 +69,11 @@ class EpochClassifier(nn.Module):
 
     def after_second_pool(self, features: Float[Tensor, "batch 5850"]) -> Float[Tensor, "batch classes"]:
         """Logits from the features of whole windows, ordered filter, time, frequency."""
-        hidden = self.dropout(F.relu(self.hidden_1(features)))
+        return self.after_first_layer(self.hidden_1(features))
+
+    def after_first_layer(self, activations: Float[Tensor, "batch 1000"]) -> Float[Tensor, "batch classes"]:
+        """Logits from what the first hidden layer gives, before its ReLU."""
+        hidden = self.dropout(F.relu(activations))
         hidden = self.dropout(F.relu(self.hidden_2(hidden)))
         logits: Tensor = self.output(hidden)
         return logits
@@ -118,8 +123,8 @@ def probabilities(
 ) -> Float[np.ndarray, "epochs classes"]:
     """Probability of each class in every epoch; NaN where an epoch is unusable, or False in the mask `epochs`.
 
-    Neighbouring windows share the convolution, which gives what the network says of each image by itself, up to
-    rounding. `advance` is called with the number of epochs just done.
+    Neighbouring windows share the convolution and much of the first layer, which gives what the network says of
+    each image by itself, up to rounding. `advance` is called with the number of epochs just done.
     """
     wanted = time_frequency.usable if epochs is None else time_frequency.usable & epochs
     result = np.full((len(time_frequency), network.output.out_features), np.nan, dtype=np.float32)
@@ -128,9 +133,11 @@ def probabilities(
     network.eval()
     try:
         with torch.inference_mode():
+            first_layer = _first_layer(network)
             for start, stop in _pieces(wanted, batch):
                 times = _consecutive_times(time_frequency, start, stop)
-                logits = _consecutive_logits(network, torch.from_numpy(columns[times]))
+                features = network.features(pooled_images(torch.from_numpy(columns[None, times])))[0]
+                logits = network.after_first_layer(first_layer(features.permute(1, 2, 0)))
                 result[start:stop] = logits.softmax(dim=1).numpy()
                 advance(stop - start)
     finally:
@@ -152,8 +159,6 @@ def _consecutive_times(time_frequency: TimeFrequency, start: int, stop: int) -> 
     return frames[::TIME_POOL] // TIME_POOL
 
 
-def _consecutive_logits(network: EpochClassifier, columns: Float[Tensor, "time 17"]) -> Float[Tensor, "epochs classes"]:
-    features = network.features(pooled_images(columns[None]))[0]
-    # (filters, positions, rows) → (filters, epochs, rows, 39) → the order that a single window has
-    windows = features.unfold(1, FEATURE_TIMES, FEATURES_PER_EPOCH)
-    return network.after_second_pool(windows.permute(1, 0, 3, 2).flatten(1))
+def _first_layer(network: EpochClassifier) -> ShiftedWindows:
+    weight = network.hidden_1.weight.reshape(HIDDEN, FILTERS, FEATURE_TIMES, FEATURE_ROWS)
+    return ShiftedWindows(weight, network.hidden_1.bias, FEATURES_PER_EPOCH)

@@ -119,7 +119,7 @@ def test_sharing_the_convolution_changes_nothing(usable: list[bool], batch: int,
     net = network(seed=3)
     time_frequency = noise(usable, seed)
     expected = one_image_at_a_time(net, time_frequency)
-    np.testing.assert_allclose(probabilities(net, time_frequency, batch=batch), expected, atol=2e-6)
+    np.testing.assert_allclose(probabilities(net, time_frequency, batch=batch), expected, atol=1e-5)
 
 
 def test_probabilities_sum_to_one_where_usable_and_are_nan_elsewhere(stage_network: EpochClassifier) -> None:
@@ -135,7 +135,7 @@ def test_a_mask_limits_the_epochs_but_not_their_neighbours(stage_network: EpochC
     mask = np.array([False, True, True, False, False, True, False, False, True])
     everything = probabilities(stage_network, time_frequency)
     some = probabilities(stage_network, time_frequency, epochs=mask)
-    np.testing.assert_allclose(some[mask], everything[mask], atol=2e-6)
+    np.testing.assert_allclose(some[mask], everything[mask], atol=1e-5)
     assert np.isnan(some[~mask]).all()
 
 

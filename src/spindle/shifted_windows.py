@@ -35,10 +35,11 @@ class ShiftedWindows:
     def __init__(
         self, weight: Float[Tensor, "out filters length rows"], bias: Float[Tensor, " out"], shift: int
     ) -> None:
-        outputs, _, length, _ = weight.shape
+        outputs, filters, length, rows = weight.shape
         padded = F.pad(weight, (0, 0, 0, TAPS * shift - length))
+        apart = padded.reshape(outputs, filters, TAPS, shift, rows)
         # (out, filter, tap, position, row) → (tap, position, row, filter, out)
-        taps = padded.unflatten(2, (TAPS, shift)).permute(2, 3, 4, 1, 0).reshape(TAPS, -1, outputs)
+        taps = apart.permute(2, 3, 4, 1, 0).reshape(TAPS, -1, outputs)
         self._taps = torch.tensordot(_matrix(_values(TAPS)), taps, dims=1)
         self._analysis = _matrix(np.linalg.inv(_values(TAPS + OUTPUTS - 1)).T)
         self._synthesis = _matrix(_values(OUTPUTS).T)
@@ -55,7 +56,7 @@ class ShiftedWindows:
         per_epoch = F.pad(features, (0, 0, 0, 0, 0, missing)).reshape(epochs, -1)
         seen = per_epoch.unfold(0, TAPS + OUTPUTS - 1, OUTPUTS).transpose(1, 2)  # (groups, 8, features)
         products = torch.bmm(torch.matmul(self._analysis, seen).transpose(0, 1), self._taps)
-        outputs = torch.tensordot(self._synthesis, products, dims=1)  # (4, groups, out)
+        outputs: Tensor = torch.tensordot(self._synthesis, products, dims=1)  # (4, groups, out)
         return outputs.transpose(0, 1).reshape(OUTPUTS * groups, -1)[:windows] + self._bias
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -311,25 +312,31 @@ def test_a_run_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> 
         train(recordings(), config(), tmp_path / "file" / "run")
 
 
-def test_augmentation_sees_pooled_images_and_a_generator_that_repeats(tmp_path: Path) -> None:
+def test_augmentation_changes_the_training_and_repeats(tmp_path: Path) -> None:
     prepared = prepare(recordings(), tmp_path / "data", rows=RowChoice.NARROW)
-    seen: list[list[float]] = []
 
-    def augment(images: Tensor, generator: Generator) -> Tensor:
-        assert images.shape == (10, 3, 80, 8)
-        seen[-1].append(float(torch.rand((), generator=generator)))
-        return images
+    def losses(name: str, *, augment: bool) -> list[float]:
+        seen: list[float] = []
 
-    def stop(progress: TrainingProgress) -> None:
-        if progress.progress.step == 3:
-            raise StoppedError
+        def stop(progress: TrainingProgress) -> None:
+            seen.append(progress.progress.loss)
+            if progress.progress.step == 3:
+                raise StoppedError
 
-    for name in ("one", "two"):
-        seen.append([])
         with pytest.raises(StoppedError):
-            train(prepared, config(), tmp_path / name, augment=augment, on_progress=stop)
-    assert len(set(seen[0])) == 3
-    assert seen[0] == seen[1]
+            train(prepared, replace(config(), augment=augment), tmp_path / name, on_progress=stop)
+        return seen
+
+    varied = losses("one", augment=True)
+    assert varied == losses("two", augment=True)
+    assert varied != losses("three", augment=False)
+
+
+def test_half_precision_trains_to_finite_weights_and_full_ones_are_saved(tmp_path: Path) -> None:
+    model = train(recordings(), replace(config(), precision="bf16-mixed"), tmp_path)
+    for parameter in model.stage.parameters():
+        assert parameter.dtype is torch.float32
+        assert torch.isfinite(parameter).all()
 
 
 if __name__ == "__main__":

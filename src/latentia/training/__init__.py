@@ -1,8 +1,8 @@
 """Training: an explicit loop, checkpoints that resume to the bit, and the record of a run."""
 
 from latentia.training.checkpoint import Extras, load_checkpoint, save_checkpoint
-from latentia.training.loop import Batches, Evaluation, LoopSettings, Outcome, Progress, Task, fit
-from latentia.training.record import run_record, source_version, write_record
+from latentia.training.loop import Batches, Evaluation, LoopSettings, Outcome, Precision, Progress, Task, fit
+from latentia.training.record import hardware, run_record, source_version, write_record
 
 __all__ = [
     "Batches",
@@ -10,9 +10,11 @@ __all__ = [
     "Extras",
     "LoopSettings",
     "Outcome",
+    "Precision",
     "Progress",
     "Task",
     "fit",
+    "hardware",
     "load_checkpoint",
     "run_record",
     "save_checkpoint",

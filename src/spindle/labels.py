@@ -143,8 +143,8 @@ def _read_accusleepy(table: Table, epoch_s: float) -> Hypnogram:
         digit = table.integer(row, column)
         if digit not in _ACCUSLEEPY:
             raise LabelError(
-                f"{table.where(row)}: the brain state {row.cells[column]} is unknown. Known are 1 (REM), 2 (wake), 3 (NREM), and"
-                " 0 or -1 (undefined)."
+                f"{table.where(row)}: the brain state {row.cells[column]} is unknown. Known are 1 (REM), 2 (wake), "
+                "3 (NREM), and 0 or -1 (undefined)."
             )
         labels.append(Label(stage=_ACCUSLEEPY[digit], artifact=False))
     return _hypnogram(labels, epoch_s)

@@ -67,6 +67,17 @@ def choose_montages(
     return tuple(_montage(recording, choice, how) for choice in choices)
 
 
+def choose_montage(
+    recording: Recording, *, eeg: Sequence[str] = (), emg: str | None = None, by_position: bool = False
+) -> Montage:
+    """Choose the channels of the only animal. Errors: ChannelError, also where the file holds several animals."""
+    montages = choose_montages(recording, eeg=eeg, emg=emg, by_position=by_position)
+    if len(montages) > 1:
+        animals = ", ".join(montage.animal for montage in montages)
+        raise ChannelError(f"{_file(recording)} holds several animals ({animals}); name the EEG and EMG of one.")
+    return montages[0]
+
+
 def _montage(recording: Recording, choice: _Choice, how: str) -> Montage:
     if choice.emg in choice.eegs:
         raise ChannelError(f"'{choice.emg.name}' of {_file(recording)} cannot be both EEG and EMG.")

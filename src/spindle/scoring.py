@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Float
 
 from spindle.classifier import probabilities
-from spindle.errors import ChannelError, SettingError
+from spindle.errors import SettingError
 from spindle.hypnogram import Hypnogram
 from spindle.markov import Transitions, posterior, viterbi
 from spindle.model_file import SpindleModel, load_model, starter_model
-from spindle.montage import choose_montages
+from spindle.montage import choose_montage
 from spindle.reading import read_recording
 from spindle.recording import EPOCH_S, Montage, Recording
 from spindle.scores import Overview, Scores
@@ -47,23 +47,41 @@ def score(
     *,
     eeg: Sequence[str] = (),
     emg: str | None = None,
+    by_position: bool = False,
+    rate_hz: float | None = None,
     model: Path | str | SpindleModel | None = None,
-    transitions: Transitions | None = None,
+    transitions: Path | str | Transitions | None = None,
     artifact_threshold: float = 0.5,
+    progress: Progress = lambda what, share: None,
 ) -> Scores:
     """Score a recording of one animal with the starter model, or another.
 
     `eeg` and `emg` name channels; without them they are guessed from the labels, and `Scores.notes` says so.
-    Errors: RecordingError, ChannelError (among others: several animals in one file and none named), ModelError.
+    `by_position` takes channels 1 and 2 as EEG and 3 as EMG. `rate_hz` is for files that do not say their rate.
+    Errors: RecordingError, ChannelError (among others: several animals in one file and none named), ModelError,
+    SettingError.
     """
-    opened = recording if isinstance(recording, Recording) else read_recording(Path(recording))
-    montages = choose_montages(opened, eeg=eeg, emg=emg)
-    if len(montages) > 1:
-        animals = ", ".join(montage.animal for montage in montages)
-        raise ChannelError(f"{opened.name} holds several animals ({animals}); name the EEG and EMG of one of them.")
-    chosen = model if isinstance(model, SpindleModel) else load_model(Path(model)) if model else starter_model()
-    method = Method(model=chosen, transitions=transitions or Transitions(), artifact_threshold=artifact_threshold)
-    return score_montage(montages[0], method, name=opened.name, start=opened.start, notes=opened.notes)
+    opened = recording if isinstance(recording, Recording) else read_recording(Path(recording), rate_hz=rate_hz)
+    montage = choose_montage(opened, eeg=eeg, emg=emg, by_position=by_position)
+    method = load_method(model, transitions, artifact_threshold)
+    return score_montage(montage, method, name=opened.name, start=opened.start, notes=opened.notes, progress=progress)
+
+
+def load_method(
+    model: Path | str | SpindleModel | None = None,
+    transitions: Path | str | Transitions | None = None,
+    artifact_threshold: float = 0.5,
+) -> Method:
+    """Load what is named by its file; without a model, the starter model. Errors: ModelError, SettingError."""
+    if isinstance(transitions, Path | str):
+        transitions = Transitions.from_file(Path(transitions))
+    if isinstance(model, Path | str):
+        model = load_model(Path(model))
+    return Method(
+        model=model or starter_model(),
+        transitions=transitions or Transitions(),
+        artifact_threshold=artifact_threshold,
+    )
 
 
 def score_montage(
@@ -79,7 +97,7 @@ def score_montage(
     signals = load_signals(montage, advance=_share(progress, "Reading", montage, parts=len(montage.channels)))
     progress("Transforming", 0.0)
     images = time_frequency(signals, rows=method.model.rows)
-    overview = _overview(montage, signals, images)
+    overview = overview_of(montage, signals, images)
     noted = (*notes, *montage.notes, *signals.notes)
     del signals
     network = probabilities(method.model.stage, images, advance=_share(progress, "Scoring", montage))
@@ -114,7 +132,8 @@ def decode(
     return Hypnogram(codes=codes, artifact=np.zeros(len(codes), dtype=bool)), posteriors
 
 
-def _overview(montage: Montage, signals: EpochSignals, images: TimeFrequency) -> Overview:
+def overview_of(montage: Montage, signals: EpochSignals, images: TimeFrequency) -> Overview:
+    """Condense a recording to what a report draws."""
     first = signals.eeg[0]
     usable = signals.usable
     blank = np.float32(np.nan)

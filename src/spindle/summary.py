@@ -146,6 +146,19 @@ def in_plain_words(scores: Scores) -> tuple[str, ...]:
     )
 
 
+def rem_in_words(scores: Scores) -> str:
+    """Say how REM sleep was spread; it is what a sleep researcher looks at first."""
+    rem = summarise(scores).states[Stage.REM.code]
+    if rem.bouts == 0:
+        return "There was no bout of REM sleep."
+    if rem.bouts == 1:
+        return f"There was one bout of REM sleep, of {in_words(rem.mean_bout_s)}."
+    return (
+        f"There were {rem.bouts:,} bouts of REM sleep, {in_words(rem.mean_bout_s)} long on average and "
+        f"{in_words(rem.longest_bout_s)} at most."
+    )
+
+
 def counted(count: int) -> str:
     """Epochs, with their number in words where a digit would read badly."""
     return "no epoch" if count == 0 else "one epoch" if count == 1 else f"{count:,} epochs"

@@ -1,0 +1,154 @@
+"""From typed records to flags, help and settings files, by jsonargparse, and its errors in one sentence each."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import types
+from argparse import SUPPRESS
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
+
+import jsonargparse
+from jsonargparse import ActionYesNo, ArgumentParser, DefaultHelpFormatter, Namespace
+
+from spindle.errors import SettingError
+
+Run = Callable[..., int]
+"""A command: its parameters are records, and what it returns is the exit code."""
+
+
+def parse(run: Run, words: Sequence[str], *, name: str) -> dict[str, Any]:
+    """Read the command line of `spindle NAME` into the records that `run` takes, by parameter.
+
+    Errors: SettingError where a word is unknown, missing or of the wrong kind; SystemExit after `--help`.
+    """
+    records = {key: kind for key, kind in get_type_hints(run).items() if key != "return"}
+    parser = _parser(run, records.values(), name)
+    namespace = parser.parse_args(list(words))
+    return {key: _record(kind, namespace) for key, kind in records.items()}
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return "; did you mean …?" where something known is spelled almost like `word`."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+class _Help(DefaultHelpFormatter):
+    """Help without types, which mean nothing to whom it is for; a default only where it says something."""
+
+    def _get_help_string(self, action: Any) -> str:
+        text = str(action.help or "")
+        shown = _shown(action.default)
+        return f"{text} (default: {shown})" if shown and action.option_strings else text
+
+
+class _Parser(ArgumentParser):
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        raise SettingError(f"{_in_plain_words(message, self._flags())}; see {self.prog} --help.")
+
+    def _flags(self) -> list[str]:
+        return [flag for action in self._actions for flag in action.option_strings]
+
+
+def _parser(run: Run, records: Iterable[type], name: str) -> _Parser:
+    parser = _Parser(
+        prog=f"spindle {name}",
+        description=(run.__doc__ or "").strip(),
+        formatter_class=_Help,
+        print_config=None,
+        allow_abbrev=False,
+    )
+    for record in records:
+        group = parser.add_argument_group((record.__doc__ or "").split("\n")[0].rstrip("."))
+        hints = get_type_hints(record)
+        for field in dataclasses.fields(record):
+            _add(parser if field.metadata.get("positional") else group, field, hints[field.name])
+    settings = parser.add_argument_group("Settings")
+    told = "take options from a YAML file, with lines such as `emg: EMG neck`"
+    reader = jsonargparse.ActionConfigFile  # type: ignore[attr-defined]  # public, but not declared so
+    settings.add_argument("--config", action=reader, metavar="FILE", help=told)
+    return parser
+
+
+def _add(target: Any, field: dataclasses.Field[Any], kind: Any) -> None:
+    """Add one field as an argument."""
+    known: Any = field.metadata
+    default: Any = field.default
+    extra: dict[str, Any] = {"help": known["help"]}
+    if known["metavar"]:
+        extra["metavar"] = known["metavar"]
+    several = get_origin(kind) is tuple and not known.get("parse")
+    read = known.get("parse") or _reader(get_args(kind)[0] if several else kind)
+    if known.get("positional"):
+        target.add_argument(field.name, type=read, nargs="+" if several else None, **extra)
+        return
+    flag = f"--{field.name.replace('_', '-')}"
+    if kind is bool:
+        target.add_argument(flag, action=ActionYesNo(no_prefix="no-"), default=default, **extra)
+    elif several:
+        target.add_argument(flag, action="append", type=read, default=list(default), **extra)
+    else:
+        target.add_argument(flag, type=read, default=default, **extra)
+
+
+def _reader(kind: Any) -> Any:
+    """What jsonargparse reads a value with: a function for paths, nothing for text, the type itself for all else."""
+    if get_origin(kind) in (Union, types.UnionType):
+        (kind,) = (one for one in get_args(kind) if one is not type(None))
+    return _path if kind is Path else None if kind is str else kind
+
+
+def _path(text: str | Path) -> Path:
+    """Read a path; shells leave a ~ behind an equals sign, and that of Windows leaves every one."""
+    return Path(text).expanduser()
+
+
+def _record(kind: Any, namespace: Namespace) -> Any:
+    values = {field.name: getattr(namespace, field.name) for field in dataclasses.fields(kind)}
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def _shown(default: Any) -> str:
+    if default is True:
+        return "yes"
+    if default in (None, False, "", [], (), SUPPRESS):
+        return ""
+    if isinstance(default, tuple | list):
+        return ",".join(map(_shown, default))
+    return str(default.value if isinstance(default, Enum) else default)
+
+
+_KINDS: Mapping[str, str] = {"int": "a whole number", "float": "a number", "str": "a text"}
+
+
+def _in_plain_words(message: str, flags: Sequence[str]) -> str:
+    """Say jsonargparse's message in one sentence, with the flag as it was typed."""
+    if found := re.search(r"unrecognized arguments: (.*)", message):
+        unknown = next((word for word in found[1].split() if word.startswith("-")), found[1].split()[0])
+        flag = unknown.partition("=")[0]
+        return f"There is no option {flag}{suggestion(flag, flags).rstrip('?')}"
+    if found := re.search(r"arguments are required: (.*)", message):
+        return f"{found[1].replace('_', ' ').upper()} must be named"
+    if found := re.search(r"argument (\S+): expected one argument", message):
+        return f"{found[1]} needs a value"
+    if found := re.search(r"argument (--[^/:]+)/--no-\S+: ignored explicit argument", message):
+        return f"{found[1]} takes no value, and --no-{found[1][2:]} says the opposite"
+    if found := re.search(r"argument (\S+): (.*)", message, re.DOTALL):
+        return f"{found[1]}: {_problem(found[2])}"
+    if found := re.search(r'[Kk]ey "([^"]+)":?\s*(.*)', message, re.DOTALL):
+        name = found[1].replace("_", "-")
+        return f"{f'--{name}' if f'--{name}' in flags else name.upper()}: {_problem(found[2])}"
+    return " ".join(message.split()).rstrip(".")
+
+
+def _problem(text: str) -> str:
+    text = " ".join(text.split()).rstrip(".")
+    if found := re.search(r"Expected a (?:<class '(\w+)'>|typing\.Literal\[(.*?)\]).* Got value: (.*)", text):
+        wanted = _KINDS.get(found[1], found[1]) if found[1] else " or ".join(re.findall(r"'([^']*)'", found[2]))
+        return f"'{found[3]}' is not {wanted}"
+    return text

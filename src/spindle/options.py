@@ -1,0 +1,75 @@
+"""The options that several commands share: one place for their names, defaults and help.
+
+A command takes such records as parameters, and `spindle.command_line` makes its flags from their fields. The functions
+of the same names in Python have the same parameters with the same defaults; a test compares them.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spindle.errors import SettingError
+from spindle.outputs import Format
+
+
+def argument(metavar: str, text: str) -> Any:
+    """Declare a field that the command line takes by its place."""
+    return field(metadata={"metavar": metavar, "help": text, "positional": True})
+
+
+def option(default: Any, text: str, *, metavar: str = "", parse: Callable[[str], Any] | None = None) -> Any:
+    """Declare a field that is a flag; `parse` reads it where its type does not say how; it raises ArgumentTypeError."""
+    return field(default=default, metadata={"metavar": metavar, "help": text, "parse": parse})
+
+
+def parse_formats(value: str | Iterable[str]) -> tuple[Format, ...]:
+    """Read formats, one by one or between commas. Errors: ArgumentTypeError, which names those there are."""
+    parts = value.split(",") if isinstance(value, str) else value
+    names = [name.strip().lower() for name in parts]
+    for name in names:
+        if name not in list(Format):
+            raise ArgumentTypeError(f"'{name}' is no format; there are {', '.join(Format)}")
+    return tuple(Format(name) for name in dict.fromkeys(names))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelOptions:
+    """Channels."""
+
+    eeg: tuple[str, ...] = option((), "an EEG channel by its name; give it twice for two EEGs", metavar="NAME")
+    emg: str | None = option(None, "the EMG channel by its name", metavar="NAME")
+    by_position: bool = option(False, "take channels 1 and 2 as EEG and 3 as EMG; of two, the second is the EMG")
+    rate_hz: float | None = option(
+        None, "samples per second, for a file that does not say it: NPZ, CSV or Parquet", metavar="HZ"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodOptions:
+    """Method."""
+
+    model: Path | None = option(None, "a model made by `spindle train`, instead of the starter model", metavar="FILE")
+    transitions: Path | None = option(
+        None, "probabilities of transitions: 3 lines of 3 numbers, from and to wake, NREM, REM", metavar="FILE"
+    )
+    artifact_threshold: float = option(0.5, "an epoch is an artifact above this probability", metavar="SHARE")
+
+    def __post_init__(self) -> None:
+        if not 0 < self.artifact_threshold < 1:
+            raise SettingError(f"The artifact threshold must lie between 0 and 1, not at {self.artifact_threshold:g}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultOptions:
+    """Results."""
+
+    out: Path = option(Path("out"), "folder for the results; it is made where it does not exist", metavar="FOLDER")
+    formats: tuple[Format, ...] = option(
+        tuple(Format), "formats of the hypnogram, between commas", metavar="NAMES", parse=parse_formats
+    )
+    report: bool = option(True, "write a report that opens in any browser")
+    figure: bool = option(False, "write a picture for papers and talks, as PNG")

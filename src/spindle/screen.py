@@ -1,0 +1,47 @@
+"""What the commands say: results on standard output, problems on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def title(text: str) -> None:
+    """Say what the next lines are about."""
+    _print(Text(text, style="bold"))
+
+
+def say(sentence: str, *, indent: int = 0) -> None:
+    """Say a sentence; a terminal wraps it, a file gets it on one line."""
+    _print(Text(sentence), indent=indent)
+
+
+def show(tables: Iterable[Table]) -> None:
+    """Print tables, as wide as they need to be where there is no terminal."""
+    console = Console()
+    for table in tables:
+        console.print(table, width=None if console.is_terminal else max(console.width, 120))
+
+
+def complain(sentence: str) -> None:
+    """Say a problem on standard error."""
+    Console(stderr=True).print(Text(f"spindle: {sentence}"), soft_wrap=True)
+
+
+def sentence_of(error: Exception) -> str:
+    """What went wrong, without Python's own words for it."""
+    if isinstance(error, OSError):
+        return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}."
+    return str(error)
+
+
+def _print(text: Text, *, indent: int = 0) -> None:
+    console = Console()
+    if console.is_terminal and indent:
+        for line in text.wrap(console, max(20, console.width - indent)):
+            console.print(Text(" " * indent).append(line))
+    else:
+        console.print(Text(" " * indent).append(text), soft_wrap=not console.is_terminal)

@@ -91,7 +91,7 @@ def _add(target: Any, field: dataclasses.Field[Any], kind: Any) -> None:
     if kind is bool:
         target.add_argument(flag, action=ActionYesNo(no_prefix="no-"), default=default, **extra)
     elif several:
-        target.add_argument(flag, action="append", type=read, default=list(default), **extra)
+        target.add_argument(flag, action="append", default=list(default), **extra)  # `_record` reads its values
     else:
         target.add_argument(flag, type=read, default=default, **extra)
 
@@ -109,8 +109,13 @@ def _path(text: str | Path) -> Path:
 
 
 def _record(kind: Any, namespace: Namespace) -> Any:
+    hints = get_type_hints(kind)
     values = {field.name: getattr(namespace, field.name) for field in dataclasses.fields(kind)}
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    return kind(**{name: _tuple(hints[name], one) if isinstance(one, list) else one for name, one in values.items()})
+
+
+def _tuple(kind: Any, values: list[Any]) -> tuple[Any, ...]:
+    return tuple(_path(value) if get_args(kind)[0] is Path else str(value) for value in values)
 
 
 def _shown(default: Any) -> str:

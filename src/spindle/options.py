@@ -10,7 +10,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from spindle.errors import SettingError
 from spindle.outputs import Format
@@ -73,3 +73,30 @@ class ResultOptions:
     )
     report: bool = option(True, "write a report that opens in any browser")
     figure: bool = option(False, "write a picture for papers and talks, as PNG")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """Training."""
+
+    seed: int = option(0, "decides the first weights, the order of epochs and what is held out", metavar="NUMBER")
+    passes: int = option(30, "times through all epochs, at most", metavar="COUNT")
+    patience: int = option(3, "stop after so many passes that did not help on held-out epochs", metavar="COUNT")
+    learning_rate: float = option(5e-5, "step size of the optimiser, Adam", metavar="RATE")
+    batch: int = option(100, "epochs per step", metavar="COUNT")
+    rows: Literal["narrow", "wide"] = option("narrow", "rows of the spectrogram: 0.5-12 Hz, or 0.5-24 Hz in pairs")
+    augment: bool = option(False, "vary the electrodes, for a model that other laboratories will use")
+    threads: int | None = option(None, "processor threads; as many as torch chooses", metavar="COUNT")
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to compute")
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = option("32-true", "arithmetic of the training")
+    name: str = option("own recordings", "what the model calls itself in reports", metavar="TEXT")
+
+    def __post_init__(self) -> None:
+        counts = {"passes": self.passes, "patience": self.patience, "batch": self.batch, "threads": self.threads or 1}
+        for name, value in counts.items():
+            if value < 1:
+                raise SettingError(f"--{name} must be 1 or more, not {value}.")
+        if not 0 < self.learning_rate < 1:
+            raise SettingError(f"The learning rate must lie between 0 and 1, not at {self.learning_rate:g}.")
+        if self.seed < 0:
+            raise SettingError(f"The seed must be 0 or more, not {self.seed}.")

@@ -1,0 +1,114 @@
+"""`spindle train`: a model from recordings that somebody labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spindle.folders import check_output_folder
+from spindle.options import ChannelOptions, TrainingOptions, argument, option
+from spindle.progress import Show, progress_bar
+from spindle.screen import complain, say
+
+if TYPE_CHECKING:
+    from spindle.labelled_files import LabelledFile
+    from spindle.model_file import SpindleModel
+    from spindle.training import TrainingProgress
+
+STARTER = "starter"
+MOST_LISTED = 24
+"""Recordings that are listed one by one: as many as the thesis' largest training set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Recordings and labels."""
+
+    recordings: tuple[Path, ...] = argument(
+        "RECORDING", "a recording with its labels beside it, NAME_labels.csv, or a folder of such"
+    )
+    labels: tuple[Path, ...] = option(
+        (), "labels that are not beside their recording; once for each, in the same order", metavar="FILE"
+    )
+    run: Path = option(
+        Path("training"), "folder for the model, its record and its history; one training each", metavar="FOLDER"
+    )
+    resume: bool = option(False, "go on with the interrupted training in that folder")
+    base: str | None = option(None, "a model to start from: a file, or starter for the starter model", metavar="MODEL")
+
+
+def run(arguments: Arguments, channels: ChannelOptions, training: TrainingOptions) -> int:
+    """Train a model on recordings that you labelled; two animals with a day each were enough in the thesis.
+
+    An interrupted training goes on with the same command and --resume, and ends with the same model.
+    """
+    check_output_folder(arguments.run)
+    from spindle.labelled_files import check_labelled, find_labelled
+
+    files = find_labelled(arguments.recordings, arguments.labels)
+    for file in files:
+        sentence = check_labelled(file, channels)
+        if len(files) <= MOST_LISTED:
+            say(sentence)
+    if len(files) > MOST_LISTED:
+        say(f"{len(files)} labelled recordings.")
+    try:
+        with progress_bar() as show:
+            model = _train(files, arguments, channels, training, show)
+    except KeyboardInterrupt:
+        complain("Interrupted. The same command with --resume goes on from the last checkpoint.")
+        return 130
+    for note in model.card.notes:
+        say(note)
+    path = arguments.run / "model.safetensors"
+    say(f"The model is {path}. To score with it: spindle score RECORDING --model {path}")
+    return 0
+
+
+def base_model(name: Path | str | None) -> SpindleModel | None:
+    """Load a model to start from; `starter` is the one that comes with the package. Errors: ModelError."""
+    from spindle.model_file import load_model, starter_model
+
+    if name is None:
+        return None
+    return starter_model() if str(name) == STARTER else load_model(Path(name).expanduser())
+
+
+def _train(
+    files: list[LabelledFile],
+    arguments: Arguments,
+    channels: ChannelOptions,
+    training: TrainingOptions,
+    show: Show,
+) -> SpindleModel:
+    from spindle.labelled_files import read_all_labelled
+    from spindle.spectrogram import RowChoice
+    from spindle.training import TrainingConfig, train
+
+    config = TrainingConfig(**{**asdict(training), "rows": RowChoice(training.rows)})
+    return train(
+        read_all_labelled(files, channels, config.rows, progress=show),
+        config,
+        arguments.run,
+        resume=arguments.resume,
+        base=base_model(arguments.base),
+        on_progress=_teller(show),
+    )
+
+
+def _teller(show: Show) -> Callable[[TrainingProgress], None]:
+    """Move the bar with each step, and say the figures of each pass."""
+
+    def tell(state: TrainingProgress) -> None:
+        at = state.progress
+        what = f"Training the {state.network} network, pass {at.pass_number + 1} of up to {at.passes}"
+        show(f"{what}, loss {at.loss:.3f}", at.step / at.steps)
+        if at.evaluation is not None:
+            figures = ", ".join(
+                f"{name.replace('_', ' ')} {value:.3f}" for name, value in at.evaluation.figures.items()
+            )
+            say(f"Pass {at.pass_number + 1} of the {state.network} network: loss {at.loss:.3f}, {figures}.")
+
+    return tell

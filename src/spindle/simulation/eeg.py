@@ -46,8 +46,8 @@ class EegTraits:
     depth_wander: float = 0.25
     """Slow coming and going of depth within NREM, over 15–40 s, as a share of `depth_gain`."""
     pressure_gain: float = 0.5
-    fluctuation: float = 0.3
-    fluctuation_s: float = 5.0
+    fluctuation: float = 0.34
+    fluctuation_s: float = 3.0
     theta_wander_hz: float = 0.3
     spindles_per_min: float = 3.0
     spindle_size: float = 1.0

@@ -235,7 +235,7 @@ COHORTS = {
         animal=Animal(
             # Rats: longer awakenings and REM, slower delta, two parietal electrodes, experts of two laboratories.
             habits=SleepHabits(brief_wake_s=13, brief_wake_spread=0.8, long_wake_s=600, long_wake_share=0.08,
-                               nrem_s=75, nrem_spread=0.8, rem_s=72, rem_spread=0.6, rem_share=0.18, circadian=0.8),
+                               nrem_s=68, nrem_spread=0.8, rem_s=68, rem_spread=0.5, rem_share=0.18, circadian=0.8),
             eeg=EegTraits(nrem_delta_hz=1.8, rem_theta_hz=6.9, active_theta_hz=7.3, rem_theta=1.7, slope=1.9,
                           spindles_per_min=6, nrem_sigma=0.7),
             emg=EmgTraits(active=2.4, quiet=1.1, rem=-0.3),
@@ -244,8 +244,8 @@ COHORTS = {
             artifacts=ArtifactTraits(share=0.29),
             amplifier=Amplifier(rate_hz=200, microvolts=150),
             experts=(
-                Expert(boundary_s=8.0, misses_brief=0.2, artifact_strictness=0.87),
-                Expert(boundary_s=18.0, misses_brief=1.0, artifact_strictness=0.1),
+                Expert(boundary_s=7.5, misses_brief=0.2, artifact_strictness=0.87),
+                Expert(boundary_s=16.0, misses_brief=1.0, artifact_strictness=0.1),
             ),
         ),
     ),

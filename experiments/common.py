@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from latentia.errors import LatentiaError
 from latentia.files import atomic_path
-from spindle.errors import SpindleError
+from spindle.errors import SettingError, SpindleError
 
 Experiment = Callable[[str, Path, int], None]
 """Does an experiment: name of the budget, folder of the results, seed."""
@@ -34,6 +35,14 @@ def command_line(
         Console(stderr=True).print(str(error), highlight=False)
         return 2
     return 0
+
+
+def real_data() -> Path:
+    """Give the folder of real data, LATENTIA_DATA or ../shared/data. Errors: SettingError where it is missing."""
+    folder = Path(os.environ.get("LATENTIA_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
+    if not folder.is_dir():
+        raise SettingError(f"The real data are not in {folder}; set LATENTIA_DATA to their folder.")
+    return folder
 
 
 def write_text(text: str, path: Path) -> None:

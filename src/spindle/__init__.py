@@ -1,1 +1,27 @@
-"""SPINDLE: from a rodent's EEG and EMG to a hypnogram that can be trusted."""
+"""SPINDLE: from a rodent's EEG and EMG to a hypnogram that can be trusted.
+
+The commands of `spindle` as functions: `score`, `train`, `evaluate`, `simulate`, `report`. They are loaded when they
+are asked for, because torch takes a second or two.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spindle.api import evaluate, report, score, simulate, train
+
+__all__ = ["evaluate", "report", "score", "simulate", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a function of `spindle.api` when it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module 'spindle' has no attribute '{name}'")
+    from spindle import api
+
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

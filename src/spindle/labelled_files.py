@@ -12,7 +12,7 @@ from spindle.labels import read_labels
 from spindle.montage import choose_montage
 from spindle.options import ChannelOptions
 from spindle.reading import read_recording
-from spindle.recording import EPOCH_S, Montage, Recording
+from spindle.recording import Montage, Recording
 from spindle.signals import load_signals
 from spindle.spectrogram import RowChoice, time_frequency
 from spindle.training_set import LabelledRecording
@@ -55,10 +55,9 @@ def check_labelled(file: LabelledFile, channels: ChannelOptions) -> str:
     Errors: RecordingError, ChannelError, or LabelError where labels and recording differ in length.
     """
     opened, montage = _open(file, channels)
-    epochs = _epochs(montage)
-    experts = read_labels(file.labels, epochs=epochs, recording=opened.name)
+    experts = read_labels(file.labels, epochs=montage.epochs, recording=opened.name)
     count = "one expert" if len(experts) == 1 else f"{len(experts)} experts"
-    return f"{file.recording.name}: {epochs:,} epochs, labelled by {count} in {file.labels.name}."
+    return f"{file.recording.name}: {montage.epochs:,} epochs, labelled by {count} in {file.labels.name}."
 
 
 def read_labelled(file: LabelledFile, channels: ChannelOptions, rows: RowChoice) -> LabelledRecording:
@@ -90,10 +89,6 @@ def _open(file: LabelledFile, channels: ChannelOptions) -> tuple[Recording, Mont
     named: dict[str, Any] = asdict(channels)
     opened = read_recording(file.recording, rate_hz=named.pop("rate_hz"))
     return opened, choose_montage(opened, **named)
-
-
-def _epochs(montage: Montage) -> int:
-    return int(montage.duration_s / EPOCH_S + 1e-6)
 
 
 def _in_folder(folder: Path) -> list[LabelledFile]:

@@ -14,6 +14,7 @@ for their probabilities. `read_labels` reads every one of these files except the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -130,6 +131,16 @@ def read_scores_csv(path: Path) -> SavedScores:
         stage_probability=probability[:, :-1],
         artifact_probability=probability[:, -1],
     )
+
+
+def is_scores_csv(path: Path) -> bool:
+    """Whether a file starts as `csv` does; a file that cannot be read does not."""
+    try:
+        with path.open("rb") as file:
+            first = file.read(512).decode("utf-8-sig", errors="replace").partition("\n")[0]
+    except (OSError, ValueError):
+        return False
+    return set(COLUMNS) <= set(re.split("[,;\t]", first.strip().lower()))
 
 
 def csv_lines(scores: Scores) -> Iterator[str]:

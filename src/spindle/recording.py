@@ -100,3 +100,8 @@ class Montage:
     def duration_s(self) -> float:
         """The time that all channels cover."""
         return min(channel.duration_s for channel in self.channels)
+
+    @property
+    def epochs(self) -> int:
+        """Whole epochs in that time."""
+        return int(self.duration_s / EPOCH_S + 1e-6)

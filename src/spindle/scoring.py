@@ -11,16 +11,17 @@ import numpy as np
 from jaxtyping import Float
 
 from spindle.classifier import probabilities
-from spindle.errors import SettingError
+from spindle.errors import LabelError, SettingError
 from spindle.hypnogram import Hypnogram
 from spindle.markov import Transitions, posterior, viterbi
 from spindle.model_file import SpindleModel, load_model, starter_model
 from spindle.montage import choose_montage
+from spindle.outputs import SavedScores
 from spindle.reading import read_recording
 from spindle.recording import EPOCH_S, Montage, Recording
 from spindle.scores import Overview, Scores
 from spindle.signals import EpochSignals, load_signals
-from spindle.spectrogram import TimeFrequency, time_frequency
+from spindle.spectrogram import RowChoice, TimeFrequency, time_frequency
 
 ARTIFACT = 1
 """Place of "artifact" among the artifact network's two classes."""
@@ -130,6 +131,51 @@ def decode(
     codes = np.where(usable, viterbi(likelihood, transitions), -1).astype(np.int8)
     posteriors = np.where(usable[:, None], posterior(likelihood, transitions), np.nan).astype(np.float32)
     return Hypnogram(codes=codes, artifact=np.zeros(len(codes), dtype=bool)), posteriors
+
+
+def restore_scores(
+    saved: SavedScores,
+    montage: Montage,
+    recording: Recording,
+    *,
+    source: str,
+    progress: Progress = lambda what, share: None,
+) -> Scores:
+    """Join saved scores with the signals that they are of, for a report; `source` is the name of their file.
+
+    What the file does not hold stays unknown: the probabilities before decoding are NaN. Errors: LabelError where the
+    scores have another number of epochs; RecordingError or ChannelError where the signals cannot be used.
+    """
+    if len(saved.hypnogram) != montage.epochs:
+        raise LabelError(f"{source} has {len(saved.hypnogram):,} epochs, {recording.name} has {montage.epochs:,}.")
+    signals = load_signals(montage, advance=_share(progress, "Reading", montage, parts=len(montage.channels)))
+    progress("Transforming", 0.0)
+    images = time_frequency(signals, rows=RowChoice.NARROW)
+    read_back = f"States, probabilities and artifacts were read from {source}."
+    return Scores(
+        name=recording.name,
+        animal=montage.animal,
+        hypnogram=saved.hypnogram,
+        stage_probability=saved.stage_probability,
+        network_probability=np.full_like(saved.stage_probability, np.nan),
+        artifact_probability=saved.artifact_probability,
+        artifact_threshold=_threshold_of(saved),
+        overview=overview_of(montage, signals, images),
+        eeg_labels=(montage.eeg[0].label, montage.eeg[1].label),
+        emg_label=montage.emg.label,
+        model_name=f"a model that {source} does not name",
+        start=recording.start,
+        notes=(*recording.notes, *montage.notes, *signals.notes, read_back),
+    )
+
+
+def _threshold_of(saved: SavedScores) -> float:
+    """The threshold that saved flags tell: the usual one if it explains them, else one between the two kinds."""
+    usual = Method.artifact_threshold
+    flagged = saved.artifact_probability[saved.hypnogram.artifact]
+    others = saved.artifact_probability[~saved.hypnogram.artifact]
+    low, high = np.nanmax(others, initial=0.0), np.nanmin(flagged, initial=1.0)
+    return usual if low <= usual < high or low > high else float(low + high) / 2
 
 
 def overview_of(montage: Montage, signals: EpochSignals, images: TimeFrequency) -> Overview:

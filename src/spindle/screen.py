@@ -9,6 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 
+FILE_WIDTH = 120
+"""Width of tables where no terminal says its own."""
+
+
 def title(text: str) -> None:
     """Say what the next lines are about."""
     _print(Text(text, style="bold"))
@@ -22,8 +26,10 @@ def say(sentence: str, *, indent: int = 0) -> None:
 def show(tables: Iterable[Table]) -> None:
     """Print tables, as wide as they need to be where there is no terminal."""
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.width, FILE_WIDTH))
     for table in tables:
-        console.print(table, width=None if console.is_terminal else max(console.width, 120))
+        console.print(table)
 
 
 def complain(sentence: str) -> None:

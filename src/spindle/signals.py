@@ -80,7 +80,7 @@ def load_signals(montage: Montage, *, advance: Advance = lambda epochs: None) ->
                 f"Channel '{channel.label}' is sampled at {channel.rate_hz:g} Hz; "
                 f"scoring needs {LOWEST_RATE_HZ:g} Hz or more."
             )
-    epochs = int(montage.duration_s / EPOCH_S + 1e-6)
+    epochs = montage.epochs
     if epochs == 0:
         raise RecordingError(
             f"The recording lasts {montage.duration_s:.3g} s; scoring needs at least one epoch of {EPOCH_S:g} s."

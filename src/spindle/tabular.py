@@ -318,7 +318,7 @@ def _agreed_rate(path: Path, *, stated: float | None, given: float | None) -> fl
     rate_hz = stated if given is None else given
     if rate_hz is None:
         raise RecordingError(
-            f"{path.name} does not say at what rate it was sampled; give it with --rate, or in the file as "
+            f"{path.name} does not say at what rate it was sampled; give it with --rate-hz, or in the file as "
             f"{RATE_NAMES[0]}."
         )
     return float(rate_hz)

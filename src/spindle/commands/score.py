@@ -118,7 +118,7 @@ def write_results(scores: Scores, results: ResultOptions, stem: str) -> list[Pat
         draw_scoring(scores, figure)
         files.append(figure)
     if results.report:
-        from spindle.report import write_report
+        from spindle.report_page import write_report
 
         report = results.out / f"{stem}_report.html"
         write_report(scores, report)

@@ -13,11 +13,8 @@ from spindle.progress import Show, progress_bar
 from spindle.screen import complain, say
 
 if TYPE_CHECKING:
-    from spindle.labelled_files import LabelledFile
-    from spindle.model_file import SpindleModel
     from spindle.training import TrainingProgress
 
-STARTER = "starter"
 MOST_LISTED = 24
 """Recordings that are listed one by one: as many as the thesis' largest training set."""
 
@@ -45,7 +42,10 @@ def run(arguments: Arguments, channels: ChannelOptions, training: TrainingOption
     An interrupted training goes on with the same command and --resume, and ends with the same model.
     """
     check_output_folder(arguments.run)
+    from spindle.api import train_on_files
     from spindle.labelled_files import check_labelled, find_labelled
+    from spindle.spectrogram import RowChoice
+    from spindle.training import TrainingConfig
 
     files = find_labelled(arguments.recordings, arguments.labels)
     for file in files:
@@ -56,7 +56,16 @@ def run(arguments: Arguments, channels: ChannelOptions, training: TrainingOption
         say(f"{len(files)} labelled recordings.")
     try:
         with progress_bar() as show:
-            model = _train(files, arguments, channels, training, show)
+            model = train_on_files(
+                files,
+                channels,
+                TrainingConfig(**{**asdict(training), "rows": RowChoice(training.rows)}),
+                arguments.run,
+                resume=arguments.resume,
+                base=arguments.base,
+                progress=show,
+                on_progress=_teller(show),
+            )
     except KeyboardInterrupt:
         complain("Interrupted. The same command with --resume goes on from the last checkpoint.")
         return 130
@@ -65,37 +74,6 @@ def run(arguments: Arguments, channels: ChannelOptions, training: TrainingOption
     path = arguments.run / "model.safetensors"
     say(f"The model is {path}. To score with it: spindle score RECORDING --model {path}")
     return 0
-
-
-def base_model(name: Path | str | None) -> SpindleModel | None:
-    """Load a model to start from; `starter` is the one that comes with the package. Errors: ModelError."""
-    from spindle.model_file import load_model, starter_model
-
-    if name is None:
-        return None
-    return starter_model() if str(name) == STARTER else load_model(Path(name).expanduser())
-
-
-def _train(
-    files: list[LabelledFile],
-    arguments: Arguments,
-    channels: ChannelOptions,
-    training: TrainingOptions,
-    show: Show,
-) -> SpindleModel:
-    from spindle.labelled_files import read_all_labelled
-    from spindle.spectrogram import RowChoice
-    from spindle.training import TrainingConfig, train
-
-    config = TrainingConfig(**{**asdict(training), "rows": RowChoice(training.rows)})
-    return train(
-        read_all_labelled(files, channels, config.rows, progress=show),
-        config,
-        arguments.run,
-        resume=arguments.resume,
-        base=base_model(arguments.base),
-        on_progress=_teller(show),
-    )
 
 
 def _teller(show: Show) -> Callable[[TrainingProgress], None]:

@@ -1,0 +1,156 @@
+"""The five commands from Python, with the names and defaults of the command line.
+
+`spindle.score`, `spindle.train`, `spindle.evaluate`, `spindle.simulate` and `spindle.report` are these functions. They
+say nothing on the screen and raise `spindle.errors.SpindleError`, where the command line prints one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from spindle.agreement import Evaluation
+from spindle.agreement import evaluate as compare
+from spindle.commands.report import report_of
+from spindle.commands.simulate import simulate
+from spindle.errors import ChannelError, SettingError
+from spindle.folders import make_folder
+from spindle.hypnogram import Hypnogram
+from spindle.labelled_files import LabelledFile, find_labelled, read_all_labelled
+from spindle.labels import read_labels
+from spindle.markov import Transitions
+from spindle.model_file import SpindleModel, load_model, starter_model
+from spindle.montage import choose_montage, choose_montages
+from spindle.options import ChannelOptions
+from spindle.outputs import is_scores_csv, read_scores_csv
+from spindle.reading import read_recording
+from spindle.recording import Montage, Recording
+from spindle.report_page import write_report
+from spindle.scoring import Method, Progress, load_method, restore_scores, score, score_montage
+from spindle.training import TrainingConfig, TrainingProgress
+from spindle.training import train as train_networks
+
+__all__ = ["evaluate", "report", "score", "simulate", "train", "train_on_files"]
+
+STARTER = "starter"
+"""The name of the model that comes with the package, as a base for training."""
+
+
+def train(
+    recordings: Sequence[Path | str],
+    *,
+    labels: Sequence[Path | str] = (),
+    run: Path | str = "training",
+    resume: bool = False,
+    base: Path | str | SpindleModel | None = None,
+    eeg: Sequence[str] = (),
+    emg: str | None = None,
+    by_position: bool = False,
+    rate_hz: float | None = None,
+    config: TrainingConfig | None = None,
+) -> SpindleModel:
+    """Train a model on labelled recordings, or on folders of such, and keep it in the folder `run`.
+
+    Labels stand beside each recording, or are given in the same order. `base` is a model to start from, "starter" the
+    one that comes with the package. The fields of `config` are the command line's options under "Training".
+    Errors: those of reading and of `spindle.training.train`.
+    """
+    files = find_labelled([Path(one) for one in recordings], [Path(one) for one in labels])
+    channels = ChannelOptions(eeg=tuple(eeg), emg=emg, by_position=by_position, rate_hz=rate_hz)
+    return train_on_files(files, channels, config or TrainingConfig(), Path(run), resume=resume, base=base)
+
+
+def train_on_files(
+    files: Sequence[LabelledFile],
+    channels: ChannelOptions,
+    config: TrainingConfig,
+    run: Path,
+    *,
+    resume: bool = False,
+    base: Path | str | SpindleModel | None = None,
+    progress: Progress = lambda what, share: None,
+    on_progress: Callable[[TrainingProgress], None] = lambda state: None,
+) -> SpindleModel:
+    """Train on these files; `progress` tells of reading, `on_progress` of training."""
+    recordings = read_all_labelled(files, channels, config.rows, progress=progress)
+    return train_networks(recordings, config, run, resume=resume, base=_base(base), on_progress=on_progress)
+
+
+def evaluate(
+    scoring: Path | str,
+    labels: Path | str | Sequence[Path | str],
+    *,
+    eeg: Sequence[str] = (),
+    emg: str | None = None,
+    by_position: bool = False,
+    rate_hz: float | None = None,
+    model: Path | str | SpindleModel | None = None,
+    transitions: Path | str | Transitions | None = None,
+    artifact_threshold: float = 0.5,
+    progress: Progress = lambda what, share: None,
+) -> Evaluation:
+    """Compare with experts: a recording, which is scored now, or saved scores, `NAME_scores.csv`.
+
+    Label files may hold one expert or several. With saved scores there is no figure before decoding, and options that
+    are for scoring are refused. Errors: LabelError, also for labels of another length; and those of `score`.
+    """
+    path = Path(scoring)
+    files = [Path(labels)] if isinstance(labels, str | Path) else [Path(one) for one in labels]
+    channels = ChannelOptions(eeg=tuple(eeg), emg=emg, by_position=by_position, rate_hz=rate_hz)
+    if is_scores_csv(path):
+        if channels != ChannelOptions() or model or transitions or artifact_threshold != Method.artifact_threshold:
+            raise SettingError(f"{path.name} holds scores already; channels, model and threshold are for recordings.")
+        saved = read_scores_csv(path).hypnogram
+        return compare(saved, _experts(files, len(saved), path))
+    recording = read_recording(path, rate_hz=rate_hz)
+    montage = choose_montage(recording, eeg=eeg, emg=emg, by_position=by_position)
+    experts = _experts(files, montage.epochs, path)  # before the work, which labels of another length would waste
+    method = load_method(model, transitions, artifact_threshold)
+    scores = score_montage(montage, method, name=recording.name, progress=progress)
+    return compare(scores.hypnogram, experts, network_probability=scores.network_probability)
+
+
+def report(
+    recording: Path | str | Recording,
+    scores: Path | str,
+    *,
+    out: Path | str | None = None,
+    eeg: Sequence[str] = (),
+    emg: str | None = None,
+    by_position: bool = False,
+    rate_hz: float | None = None,
+    progress: Progress = lambda what, share: None,
+) -> Path:
+    """Write the report of saved scores, `NAME_scores.csv`, and return its path; states changed by hand are kept.
+
+    Without `out` it is `NAME_report.html` beside the scores. Errors: those of reading; LabelError where the scores
+    have another number of epochs than the recording; OutputError.
+    """
+    saved = Path(scores)
+    target = Path(out) if out is not None else report_of(saved)
+    opened = recording if isinstance(recording, Recording) else read_recording(Path(recording), rate_hz=rate_hz)
+    montage = _montage_of(saved, choose_montages(opened, eeg=eeg, emg=emg, by_position=by_position))
+    restored = restore_scores(read_scores_csv(saved), montage, opened, source=saved.name, progress=progress)
+    make_folder(target.parent)
+    write_report(restored, target)
+    return target
+
+
+def _experts(files: Sequence[Path], epochs: int, scoring: Path) -> list[Hypnogram]:
+    return [expert for file in files for expert in read_labels(file, epochs=epochs, recording=scoring.name)]
+
+
+def _montage_of(scores: Path, montages: Sequence[Montage]) -> Montage:
+    """Find the animal that saved scores are of, by the end of their name: NAME_ANIMAL_scores.csv."""
+    stem = scores.stem.removesuffix("_scores")
+    found = [one for one in montages if len(montages) == 1 or stem.endswith(f"_{one.animal}")]
+    if len(found) != 1:
+        animals = ", ".join(montage.animal for montage in montages)
+        raise ChannelError(f"The recording holds several animals ({animals}); name the EEG and EMG of one.")
+    return found[0]
+
+
+def _base(base: Path | str | SpindleModel | None) -> SpindleModel | None:
+    if base is None or isinstance(base, SpindleModel):
+        return base
+    return starter_model() if str(base) == STARTER else load_model(Path(base).expanduser())

@@ -13,8 +13,8 @@ from spindle.agreement import Evaluation
 from spindle.agreement import evaluate as compare
 from spindle.commands.report import report_of
 from spindle.commands.simulate import simulate
-from spindle.errors import ChannelError, SettingError
-from spindle.folders import make_folder
+from spindle.errors import ChannelError, SettingError, SpindleError
+from spindle.folders import make_folder, remove_if_empty
 from spindle.hypnogram import Hypnogram
 from spindle.labelled_files import LabelledFile, find_labelled, read_all_labelled
 from spindle.labels import read_labels
@@ -27,7 +27,7 @@ from spindle.reading import read_recording
 from spindle.recording import Montage, Recording
 from spindle.report_page import write_report
 from spindle.scoring import Method, Progress, load_method, restore_scores, score, score_montage
-from spindle.training import TrainingConfig, TrainingProgress
+from spindle.training import DATA, TrainingConfig, TrainingProgress
 from spindle.training import train as train_networks
 
 __all__ = ["evaluate", "report", "score", "simulate", "train", "train_on_files"]
@@ -73,7 +73,12 @@ def train_on_files(
 ) -> SpindleModel:
     """Train on these files; `progress` tells of reading, `on_progress` of training."""
     recordings = read_all_labelled(files, channels, config.rows, progress=progress)
-    return train_networks(recordings, config, run, resume=resume, base=_base(base), on_progress=on_progress)
+    started_from = _base(base)
+    try:
+        return train_networks(recordings, config, run, resume=resume, base=started_from, on_progress=on_progress)
+    except SpindleError:
+        remove_if_empty(run / DATA, run)
+        raise
 
 
 def evaluate(

@@ -145,6 +145,10 @@ def _in_plain_words(message: str, flags: Sequence[str]) -> str:
         return f"{found[1]} takes no value, and --no-{found[1][2:]} says the opposite"
     if found := re.search(r"argument (\S+): (.*)", message, re.DOTALL):
         return f"{found[1]}: {_problem(found[2])}"
+    if found := re.search(r"Option '(.*)' is not accepted", message):
+        return f"There is no option {found[1]}{suggestion(f'--{found[1]}', flags).rstrip('?')}"
+    if "Problems parsing config" in message or "Unexpected config" in message:
+        return "--config: the file is not YAML with an option and its value on each line"
     if found := re.search(r'[Kk]ey "([^"]+)":?\s*(.*)', message, re.DOTALL):
         name = found[1].replace("_", "-")
         return f"{f'--{name}' if f'--{name}' in flags else name.upper()}: {_problem(found[2])}"
@@ -156,4 +160,4 @@ def _problem(text: str) -> str:
     if found := re.search(r"Expected a (?:<class '(\w+)'>|typing\.Literal\[(.*?)\]).* Got value: (.*)", text):
         wanted = _KINDS.get(found[1], found[1]) if found[1] else " or ".join(re.findall(r"'([^']*)'", found[2]))
         return f"'{found[3]}' is not {wanted}"
-    return text
+    return re.sub(r"File does not exist: '(.*)'", r"there is no file \1", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from spindle.errors import OutputError
@@ -39,6 +40,13 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         raise OutputError(f"The folder {folder} cannot be made: {_reason(error)}.") from error
+
+
+def remove_if_empty(*folders: Path) -> None:
+    """Remove folders in which nothing is left, innermost first; the others stay."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-
 FILE_WIDTH = 120
 """Width of tables where no terminal says its own."""
 

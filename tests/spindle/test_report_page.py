@@ -20,8 +20,8 @@ from bokeh.models.glyphs import Image, VAreaStep
 
 from spindle.errors import OutputError
 from spindle.hypnogram import STAGES, Hypnogram, Stage
-from spindle.report_page import report_page, write_report
 from spindle.report_charts import shares_chart
+from spindle.report_page import report_page, write_report
 from spindle.report_panels import TILE_EPOCHS, hypnogram_panel, recording_panels, shades, spectrogram_panel, stage_panel
 from spindle.report_timeline import MOST_COLUMNS, Timeline
 from spindle.scores import Scores

@@ -1,0 +1,93 @@
+"""`spindle evaluate`: recordings and saved scores against experts."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import spindle as package
+from spindle.errors import LabelError
+from spindle.hypnogram import Hypnogram
+from spindle.labels import write_published_labels
+
+from .conftest import EPOCHS, Snapshot, Spindle, codes
+
+HEADER = "epoch,start_s,stage,p_wake,p_nrem,p_rem,p_artifact,artifact"
+NAMES = ("wake", "nrem", "rem")
+
+
+def save_scores(path: Path, states: np.ndarray) -> Path:
+    rows = [f"{epoch},{4 * epoch},{NAMES[code]},0.3,0.3,0.4,0.1,0" for epoch, code in enumerate(states.tolist())]
+    path.write_text("\n".join([HEADER, *rows, ""]), encoding="utf-8")
+    return path
+
+
+def test_a_recording_is_compared_before_and_after_decoding(
+    spindle: Spindle, mouse: Path, labels: Path, model_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert spindle("evaluate", mouse, labels, "--model", model_file) == 0
+    printed = capsys.readouterr().out
+    assert "intersection vs spindle" in printed and "expert 1 vs expert 2" in printed
+    assert "before decoding" in printed
+
+
+def test_saved_scores_are_compared_without_the_recording(
+    spindle: Spindle, tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = save_scores(tmp_path / "mouse07_scores.csv", codes())
+    assert spindle("evaluate", scores, labels, "--json", "all.json", "--csv", "all.csv") == 0
+    printed = capsys.readouterr().out
+    assert "100.0" in printed and "before decoding" not in printed
+    figures = json.loads(Path("all.json").read_text(encoding="utf-8"))
+    assert figures["epochs"] == EPOCHS
+    by_name = {comparison["reference"]: comparison for comparison in figures["comparisons"][:3]}
+    assert by_name["expert 1"]["states"]["after"]["accuracy"] == 1
+    # The second expert differs in one of the 28 epochs that neither of them marked.
+    assert by_name["expert 2"]["states"]["after"]["accuracy"] == pytest.approx(27 / 28)
+    with Path("all.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    accuracy = [
+        row["value"] for row in rows if row["comparison"] == "expert 2 vs spindle" and row["metric"] == "accuracy"
+    ]
+    assert [float(value) for value in accuracy] == [pytest.approx(27 / 28)]
+
+
+def test_experts_may_have_a_file_each(spindle: Spindle, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scores = save_scores(tmp_path / "a_scores.csv", codes())
+    for name in ("one.csv", "two.csv"):
+        write_published_labels(tmp_path / name, [Hypnogram(codes=codes(), artifact=np.zeros(EPOCHS, dtype=bool))])
+    assert spindle("evaluate", scores, "one.csv", "two.csv") == 0
+    assert "expert 1 vs expert 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [("--eeg", "EEG1"), ("--model", "x"), ("--artifact-threshold", "0.7")])
+def test_options_for_scoring_are_refused_with_saved_scores(
+    words: tuple[str, ...], spindle: Spindle, tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = save_scores(tmp_path / "a_scores.csv", codes())
+    assert spindle("evaluate", scores, labels, *words) == 2
+    assert "holds scores already" in capsys.readouterr().err
+
+
+def test_saved_scores_of_another_length_are_refused_with_both_counts(
+    spindle: Spindle, tmp_path: Path, labels: Path, everything: Snapshot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = save_scores(tmp_path / "a_scores.csv", codes(29))
+    before = everything()
+    assert spindle("evaluate", scores, labels, "--json", "all.json") == 2
+    said = capsys.readouterr().err
+    assert "29" in said and "30" in said
+    assert everything() == before
+
+
+def test_python_returns_the_comparison(tmp_path: Path, labels: Path) -> None:
+    scores = save_scores(tmp_path / "a_scores.csv", codes())
+    evaluation = package.evaluate(scores, labels)
+    assert evaluation.main.reference == "intersection"
+    assert evaluation.main.states.accuracy == 1
+    with pytest.raises(LabelError, match="29"):
+        package.evaluate(save_scores(tmp_path / "b_scores.csv", codes(29)), [labels])

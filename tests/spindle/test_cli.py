@@ -1,0 +1,189 @@
+"""The command line as a whole: what it says without a command, how errors end, and that help waits for nothing."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import spindle
+from spindle.cli import COMMANDS, main
+from spindle.options import TrainingOptions
+from spindle.progress import progress_bar
+from spindle.training import TrainingConfig
+
+HEAVY = ("torch", "bokeh", "matplotlib", "mne")
+
+# Parameters that are no option: what the command takes by its place, and hooks for programs.
+BY_PLACE = {"score": {"recording"}, "train": {"recordings", "config"}, "evaluate": {"scoring", "labels"},
+            "simulate": set(), "report": {"recording", "scores"}}  # fmt: skip
+HOOKS = {"progress"}
+# Options that write what a function returns.
+FILES = {"score": {"out", "formats", "report", "figure"}, "evaluate": {"json", "csv"}}
+
+
+def help_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main([*words, "--help"]) == 0
+    return capsys.readouterr().out
+
+
+def options(command: str) -> dict[str, object]:
+    """Every option of a command with its default, from the records that it takes."""
+    run = import_module(f"spindle.commands.{command}").run
+    records = inspect.get_annotations(run, eval_str=True)
+    fields = [
+        field for name, kind in records.items() if name != "return" for field in kind.__dataclass_fields__.values()
+    ]
+    return {field.name: field.default for field in fields if not field.metadata.get("positional")}
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
+def test_without_a_command_the_commands_are_listed(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert all(f"  {command} " in printed for command in COMMANDS)
+
+
+def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
+    import latentia
+
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"spindle {latentia.__version__}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_that_names_its_options(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    printed = help_of(capsys, command)
+    assert printed.startswith(f"usage: spindle {command} ")
+    assert all(f"--{name.replace('_', '-')}" in printed for name in options(command))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_python_and_the_command_line_share_names_and_defaults(command: str) -> None:
+    function = getattr(spindle, command)
+    flags = {name: value for name, value in options(command).items() if name not in FILES.get(command, set())}
+    if command == "train":
+        flags = {name: value for name, value in flags.items() if name not in TrainingOptions.__dataclass_fields__}
+    parameters = {
+        name: parameter.default
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name not in BY_PLACE[command] | HOOKS
+    }
+    as_text = {name: str(value) if isinstance(value, Path) else value for name, value in flags.items()}
+    assert parameters == as_text
+
+
+def test_training_options_are_fields_of_the_training_with_the_same_defaults() -> None:
+    known = {name: field.default for name, field in TrainingConfig.__dataclass_fields__.items()}
+    flags = {name: field.default for name, field in TrainingOptions.__dataclass_fields__.items()}
+    assert flags == {name: known[name] for name in flags}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["scor"], "There is no command scor; did you mean score?"),
+        (["dance"], "There is no command dance; see spindle --help."),
+        (["score"], "RECORDINGS must be named; see spindle score --help."),
+        (["score", "a.edf", "--emgg", "EMG"], "There is no option --emgg; did you mean --emg; see spindle score --help."),
+        (["score", "a.edf", "--eeg"], "--eeg needs a value; see spindle score --help."),
+        (["score", "a.edf", "--rate-hz", "fast"], "--rate-hz: 'fast' is not a number; see spindle score --help."),
+        (["score", "a.edf", "--by-position=no"], "--by-position takes no value, and --no-by-position says the opposite; "
+         "see spindle score --help."),
+        (["score", "a.edf", "--formats", "csv,xml"], "--formats: 'xml' is no format; there are csv, service, edf, bids; "
+         "see spindle score --help."),
+        (["score", "a.edf", "--artifact-threshold", "7"], "The artifact threshold must lie between 0 and 1, not at 7."),
+        (["train", "a.edf", "--rows", "odd"], "--rows: 'odd' is not narrow or wide; see spindle train --help."),
+        (["train", "a.edf", "--passes", "2.5"], "--passes: '2.5' is not a whole number; see spindle train --help."),
+    ],
+)  # fmt: skip
+def test_a_wrong_word_is_one_sentence_and_exit_code_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == f"spindle: {said}\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "there is no file"),
+        ("eegs: [EEG1]\n", "There is no option eegs; did you mean --eeg"),
+        ("artifact_threshold: high\n", "'high' is not a number"),
+        ("{][x", "not YAML"),
+        ("just words", "not YAML"),
+    ],
+)
+def test_a_settings_file_that_cannot_be_used_is_one_sentence(
+    content: str | None, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "lab.yaml"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    assert main(["score", "a.edf", "--config", str(path)]) == 2
+    printed = capsys.readouterr().err
+    assert said in printed and printed.count("\n") == 1
+
+
+def test_an_interruption_is_said_and_has_its_own_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt() -> int:
+        raise KeyboardInterrupt
+
+    import spindle.commands.report as command
+
+    monkeypatch.setattr(command, "run", interrupt)
+    assert main(["report"]) == 130
+    assert capsys.readouterr().err == "spindle: Interrupted.\n"
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied", "results"), MemoryError(), OSError("strange")]
+)
+def test_what_the_machine_refuses_is_a_sentence_too(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> int:
+        raise error
+
+    import spindle.commands.report as command
+
+    monkeypatch.setattr(command, "run", refuse)
+    assert main(["report"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("spindle: ") and said.endswith(".\n") and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["--help"], *([command, "--help"] for command in COMMANDS)])
+def test_no_help_waits_for_torch(words: list[str]) -> None:
+    code = f"import sys; from spindle.cli import main; main({words!r}); print([n for n in {HEAVY} if n in sys.modules])"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.splitlines()[-1] == "[]"
+
+
+def test_the_package_can_be_run_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "spindle", "nonsense"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "spindle: There is no command nonsense; see spindle --help.\n"
+
+
+def test_the_package_offers_the_five_functions_and_refuses_others() -> None:
+    assert set(COMMANDS) <= set(dir(spindle))
+    assert all(callable(getattr(spindle, command)) for command in COMMANDS)
+    with pytest.raises(AttributeError, match="no attribute 'scores_of'"):
+        _ = spindle.scores_of
+
+
+def test_nothing_is_drawn_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar() as show:
+        show("Reading", 0.5)
+    assert capsys.readouterr() == ("", "")

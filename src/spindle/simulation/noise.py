@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 FRAME_S = 2.0
 HOP_S = 0.5
 CHUNK_HOPS = 600
+TAIL_HOPS = 2
 
 LogSpectrum = Callable[[int, int], NDArray[np.float32]]
 """(first hop, last hop) → natural log of power per hop and frequency, (hops, frame/2 + 1)."""
@@ -29,26 +30,30 @@ def coloured_noise(
 ) -> Float[np.ndarray, "channels samples"]:
     """Gaussian noise whose power follows `spectra`, by overlap-add of 2-s frames every 0.5 s.
 
-    Channels share a part of their noise: their amplitudes correlate by `coherence` where spectra are equal.
-    A log power of 0 at every frequency gives white noise of variance 1.
+    Each channel takes the share `coherence` of its amplitude from a common source, so that two of equal spectrum
+    correlate by `coherence`². A log power of 0 at every frequency gives white noise of variance 1.
     """
     frame, hop = int(FRAME_S * rate_hz), int(HOP_S * rate_hz)
     hops = int(seconds / HOP_S)
     window = np.sqrt(scipy.signal.get_window("hann", frame)).astype(np.float32)
     # Four frames overlap, and the squares of their windows add up to 2.
     window *= np.float32(np.sqrt(frame / 2) / np.sqrt(2))
-    output = np.zeros((len(spectra), hops * hop + frame), dtype=np.float32)
+    output = np.zeros((len(spectra), (hops + TAIL_HOPS) * hop + frame), dtype=np.float32)
     own = np.float32(np.sqrt(1 - coherence**2))
-    for first in range(0, hops, CHUNK_HOPS):
-        last = min(first + CHUNK_HOPS, hops)
-        shared = _complex_normal(rng, last - first, frame // 2 + 1)
-        for channel, spectrum in enumerate(spectra):
+
+    def add(first: int, log_powers: list[NDArray[np.float32]], rng: Generator) -> None:
+        shared = _complex_normal(rng, len(log_powers[0]), frame // 2 + 1)
+        for channel, log_power in enumerate(log_powers):
             noise = shared
-            if len(spectra) > 1:
+            if len(log_powers) > 1:
                 noise = np.float32(coherence) * shared + own * _complex_normal(rng, *shared.shape)
-            shaped = noise * np.exp(0.5 * spectrum(first, last))
-            frames = scipy.fft.irfft(shaped, n=frame, axis=1) * window
+            frames = scipy.fft.irfft(noise * np.exp(0.5 * log_power), n=frame, axis=1) * window
             _overlap_add(output[channel], frames, first * hop, hop)
+
+    for first in range(0, hops, CHUNK_HOPS):
+        add(first, [spectrum(first, min(first + CHUNK_HOPS, hops)) for spectrum in spectra], rng)
+    # Without frames beyond the end, the last second would fade out.
+    add(hops, [np.repeat(spectrum(hops - 1, hops), TAIL_HOPS, axis=0) for spectrum in spectra], rng.spawn(1)[0])
     start = frame // 2  # the first half frame has too few overlaps
     return output[:, start : start + seconds * rate_hz]
 

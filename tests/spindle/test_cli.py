@@ -21,6 +21,7 @@ HEAVY = ("torch", "bokeh", "matplotlib", "mne")
 # Parameters that are no option: what the command takes by its place, and hooks for programs.
 BY_PLACE = {"score": {"recording"}, "train": {"recordings", "config"}, "evaluate": {"scoring", "labels"},
             "simulate": set(), "report": {"recording", "scores"}}  # fmt: skip
+SEE = "see spindle score --help."
 HOOKS = {"progress"}
 # Options that write what a function returns.
 FILES = {"score": {"out", "formats", "report", "figure"}, "evaluate": {"json", "csv"}}
@@ -88,19 +89,23 @@ def test_training_options_are_fields_of_the_training_with_the_same_defaults() ->
     [
         (["scor"], "There is no command scor; did you mean score?"),
         (["dance"], "There is no command dance; see spindle --help."),
-        (["score"], "RECORDINGS must be named; see spindle score --help."),
-        (["score", "a.edf", "--emgg", "EMG"], "There is no option --emgg; did you mean --emg; see spindle score --help."),
-        (["score", "a.edf", "--eeg"], "--eeg needs a value; see spindle score --help."),
-        (["score", "a.edf", "--rate-hz", "fast"], "--rate-hz: 'fast' is not a number; see spindle score --help."),
-        (["score", "a.edf", "--by-position=no"], "--by-position takes no value, and --no-by-position says the opposite; "
-         "see spindle score --help."),
-        (["score", "a.edf", "--formats", "csv,xml"], "--formats: 'xml' is no format; there are csv, service, edf, bids; "
-         "see spindle score --help."),
+        (["score"], f"RECORDINGS must be named; {SEE}"),
+        (["score", "a.edf", "--emgg", "EMG"], f"There is no option --emgg; did you mean --emg; {SEE}"),
+        (["score", "a.edf", "--eeg"], f"--eeg needs a value; {SEE}"),
+        (["score", "a.edf", "--rate-hz", "fast"], f"--rate-hz: 'fast' is not a number; {SEE}"),
+        (
+            ["score", "a.edf", "--by-position=no"],
+            f"--by-position takes no value, and --no-by-position says the opposite; {SEE}",
+        ),
+        (
+            ["score", "a.edf", "--formats", "csv,xml"],
+            f"--formats: 'xml' is no format; there are csv, service, edf, bids; {SEE}",
+        ),
         (["score", "a.edf", "--artifact-threshold", "7"], "The artifact threshold must lie between 0 and 1, not at 7."),
         (["train", "a.edf", "--rows", "odd"], "--rows: 'odd' is not narrow or wide; see spindle train --help."),
         (["train", "a.edf", "--passes", "2.5"], "--passes: '2.5' is not a whole number; see spindle train --help."),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_word_is_one_sentence_and_exit_code_2(
     words: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

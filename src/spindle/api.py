@@ -11,8 +11,6 @@ from pathlib import Path
 
 from spindle.agreement import Evaluation
 from spindle.agreement import evaluate as compare
-from spindle.commands.report import report_of
-from spindle.commands.simulate import simulate
 from spindle.errors import ChannelError, SettingError, SpindleError
 from spindle.folders import make_folder, remove_if_empty
 from spindle.hypnogram import Hypnogram
@@ -21,12 +19,13 @@ from spindle.labels import read_labels
 from spindle.markov import Transitions
 from spindle.model_file import SpindleModel, load_model, starter_model
 from spindle.montage import choose_montage, choose_montages
-from spindle.options import ChannelOptions
-from spindle.outputs import is_scores_csv, read_scores_csv
+from spindle.options import ChannelOptions, CohortName, SimulationOptions
+from spindle.outputs import is_scores_csv, read_scores_csv, report_of
 from spindle.reading import read_recording
 from spindle.recording import Montage, Recording
 from spindle.report_page import write_report
 from spindle.scoring import Method, Progress, load_method, restore_scores, score, score_montage
+from spindle.simulation.folders import simulate_files
 from spindle.training import DATA, TrainingConfig, TrainingProgress
 from spindle.training import train as train_networks
 
@@ -113,6 +112,33 @@ def evaluate(
     method = load_method(model, transitions, artifact_threshold)
     scores = score_montage(montage, method, name=recording.name, progress=progress)
     return compare(scores.hypnogram, experts, network_probability=scores.network_probability)
+
+
+def simulate(
+    out: Path | str | None = None,
+    *,
+    hours: float = 24.0,
+    seed: int = 0,
+    cohort: CohortName | None = None,
+    laboratories: int = 0,
+    shortest_hours: float = 0.3,
+    workers: int = 1,
+) -> list[Path]:
+    """Simulate one mouse, or the animals of a cohort or of laboratories, and return the paths of the EDF+ files.
+
+    `out` is a file for one mouse and a folder for several animals. Errors: SettingError; OutputError where a file
+    would replace one that is not simulated.
+    """
+    options = SimulationOptions(
+        out=None if out is None else Path(out),
+        hours=hours,
+        seed=seed,
+        cohort=cohort,
+        laboratories=laboratories,
+        shortest_hours=shortest_hours,
+        workers=workers,
+    )
+    return simulate_files(options)
 
 
 def report(

@@ -15,6 +15,9 @@ from typing import Any, Literal
 from spindle.errors import SettingError
 from spindle.outputs import Format
 
+CohortName = Literal["A", "B", "C", "D"]
+"""A cohort of the thesis' Table 5.2."""
+
 
 def argument(metavar: str, text: str) -> Any:
     """Declare a field that the command line takes by its place."""
@@ -100,3 +103,33 @@ class TrainingOptions:
             raise SettingError(f"The learning rate must lie between 0 and 1, not at {self.learning_rate:g}.")
         if self.seed < 0:
             raise SettingError(f"The seed must be 0 or more, not {self.seed}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulationOptions:
+    """Simulation."""
+
+    out: Path | None = option(
+        None,
+        "the EDF file, or the folder for several (default: simulated.edf, cohort_A or laboratories)",
+        metavar="PATH",
+    )
+    hours: float = option(24.0, "length of each recording; the longest one of laboratories", metavar="HOURS")
+    seed: int = option(0, "another number gives other animals; the same one the same bytes", metavar="NUMBER")
+    cohort: CohortName | None = option(None, "all animals of a cohort of the thesis' Table 5.2")
+    laboratories: int = option(0, "one animal each of so many laboratories that differ in everything", metavar="COUNT")
+    shortest_hours: float = option(0.3, "the shortest recording of laboratories", metavar="HOURS")
+    workers: int = option(1, "recordings simulated at a time, each by a process of its own", metavar="COUNT")
+
+    def __post_init__(self) -> None:
+        if not 0 < self.hours <= 24 * 31:
+            raise SettingError(f"A recording can last up to 31 days; --hours {self.hours:g} does not fit.")
+        if self.laboratories < 0 or self.workers < 1 or self.seed < 0:
+            raise SettingError("Seed and number of laboratories are 0 or more, workers 1 or more.")
+        if self.cohort and self.laboratories:
+            raise SettingError("A simulation is of a cohort or of laboratories, not of both.")
+        if self.laboratories and not 0 < self.shortest_hours <= self.hours:
+            raise SettingError(
+                f"The shortest recording, {self.shortest_hours:g} h, must be more than 0 and no longer than the "
+                f"longest, {self.hours:g} h (--hours)."
+            )

@@ -133,6 +133,11 @@ def read_scores_csv(path: Path) -> SavedScores:
     )
 
 
+def report_of(scores: Path) -> Path:
+    """Where the report of `NAME_scores.csv` goes without being told."""
+    return scores.with_name(f"{scores.stem.removesuffix('_scores')}_report.html")
+
+
 def is_scores_csv(path: Path) -> bool:
     """Whether a file starts as `csv` does; a file that cannot be read does not."""
     try:

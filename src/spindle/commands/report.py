@@ -7,6 +7,7 @@ from pathlib import Path
 
 from spindle.folders import check_output_file
 from spindle.options import ChannelOptions, argument, option
+from spindle.outputs import report_of
 from spindle.progress import progress_bar
 from spindle.screen import say
 
@@ -35,8 +36,3 @@ def run(arguments: Arguments, channels: ChannelOptions) -> int:
         written = report(arguments.recording, arguments.scores, out=target, **asdict(channels), progress=progress)
     say(f"The report is {written}; open it in a browser.")
     return 0
-
-
-def report_of(scores: Path) -> Path:
-    """Where the report of `NAME_scores.csv` goes without being told."""
-    return scores.with_name(f"{scores.stem.removesuffix('_scores')}_report.html")

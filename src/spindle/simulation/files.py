@@ -19,6 +19,9 @@ LIGHTS_ON = datetime(2021, 1, 1, 8, 0)
 
 LABELS_SUFFIX = "_labels.csv"
 
+MARK = "Simulated recording"
+"""The annotation that every simulated file carries."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -45,7 +48,7 @@ class Plan:
             path,
             simulated.channels,
             start=LIGHTS_ON + timedelta(hours=self.animal.zeitgeber_h),
-            annotations=[Annotation(onset_s=0.0, duration_s=0.0, text="Simulated recording")],
+            annotations=[Annotation(onset_s=0.0, duration_s=0.0, text=MARK)],
         )
         return path
 

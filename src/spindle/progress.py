@@ -23,7 +23,7 @@ def progress_bar() -> Iterator[Show]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     # What is said meanwhile goes above the bar on a terminal, and unchanged to a file.
     with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bars:
-        task = bars.add_task("", total=1.0)
+        task = bars.add_task("Starting", total=1.0)
 
         def show(what: str, share: float) -> None:
             if bars.tasks[0].description != what:

@@ -95,6 +95,7 @@ class _Batch:
         scores = score_montage(
             montage, method, name=recording.name, start=recording.start, notes=recording.notes, progress=self.show
         )
+        self.show("Writing results", 0.0)
         stem = f"{path.stem}_{montage.animal}" if montage.animal else path.stem
         tell(scores, write_results(scores, self.results, stem))
         self.scored += 1

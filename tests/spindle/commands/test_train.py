@@ -110,6 +110,20 @@ def test_settings_that_cannot_work_are_refused(
     assert everything() == before
 
 
+def test_an_interruption_says_how_to_go_on(
+    spindle: Spindle, laboratory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*words: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spindle.training.fit", interrupt)
+    assert spindle("train", laboratory, "--run", "run", *QUICK) == 130
+    said = capsys.readouterr().err
+    assert said == "spindle: Interrupted. The same command with --resume goes on from the last checkpoint.\n"
+    monkeypatch.undo()
+    assert spindle("train", laboratory, "--run", "run", "--resume", *QUICK) == 0
+
+
 def start(laboratory: Path, run: str, *words: str) -> subprocess.Popen[bytes]:
     """`spindle train` as a process of its own, with passes enough to be killed in the middle."""
     command = [sys.executable, "-m", "spindle", "train", str(laboratory), "--run", run, *QUICK, "--passes", "4", *words]

@@ -54,11 +54,9 @@ def run_once(recording: Path, folder: Path) -> dict[str, float]:
 def breakdown(recording: Path) -> dict[str, float]:
     """Seconds of each step, in the order of `spindle.scoring`."""
     from spindle.classifier import probabilities
-    from spindle.markov import Transitions
-    from spindle.model_file import starter_model
     from spindle.montage import choose_montages
     from spindle.reading import read_recording
-    from spindle.scoring import decode
+    from spindle.scoring import load_method, score_stages
     from spindle.signals import load_signals
     from spindle.spectrogram import time_frequency
 
@@ -70,13 +68,13 @@ def breakdown(recording: Path) -> dict[str, float]:
         seconds[name] = time.perf_counter() - started
         return result
 
-    model = timed("load the model", starter_model)
+    method = timed("load the model", load_method)
+    model = method.model
     montage = timed("open the recording", lambda: choose_montages(read_recording(recording))[0])
     signals = timed("read and resample", lambda: load_signals(montage))
     images = timed("spectrogram", lambda: time_frequency(signals, rows=model.rows))
-    network = timed("stage network", lambda: probabilities(model.stage, images))
+    timed("stage network and decoding", lambda: score_stages(method, images))
     timed("artifact network", lambda: probabilities(model.artifact, images))
-    timed("Markov decoding", lambda: decode(network, Transitions(), images.usable))
     return seconds
 
 

@@ -18,13 +18,11 @@ from rich.console import Console
 from experiments.common import command_line, markdown_table, write_json, write_text
 from latentia.training import run_record
 from spindle.agreement import Agreement, state_agreement
-from spindle.classifier import probabilities
 from spindle.hypnogram import STAGES
-from spindle.markov import Transitions
 from spindle.model_file import SpindleModel
 from spindle.montage import choose_montages
 from spindle.recording import Recording
-from spindle.scoring import decode
+from spindle.scoring import load_method, score_stages
 from spindle.signals import load_signals
 from spindle.simulation.files import Plan, laboratories
 from spindle.spectrogram import RowChoice, TimeFrequency, time_frequency
@@ -124,10 +122,11 @@ def _images(recording: Recording, rows: RowChoice) -> TimeFrequency:
 def _test(model: SpindleModel, plans: Sequence[Plan]) -> Agreement:
     """Pool the epochs of all test laboratories that both experts call the same and clean."""
     reference, found = [], []
+    method = load_method(model)
     for recording in _labelled(plans, model.rows):
         first, second = recording.hypnograms
         images = recording.time_frequency
-        hypnogram, _ = decode(probabilities(model.stage, images), Transitions(), images.usable)
+        _, hypnogram, _ = score_stages(method, images)
         clean = (first.codes == second.codes) & ~first.artifact & ~second.artifact
         reference.append(np.where(clean, first.codes, -1))
         found.append(hypnogram.codes)

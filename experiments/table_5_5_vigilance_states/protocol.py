@@ -19,7 +19,7 @@ from spindle.agreement_tables import as_dict
 from spindle.errors import SettingError
 from spindle.model_file import SpindleModel
 from spindle.recording import EPOCH_S, Montage
-from spindle.scoring import Method, score_montage
+from spindle.scoring import load_method, score_montage
 from spindle.signals import load_signals
 from spindle.simulation import COHORTS, Simulated
 from spindle.simulation.files import Plan, cohort
@@ -111,7 +111,7 @@ def _train(plans: list[Plan], budget: Budget, seed: int, work: Path, reports: Re
 
 def _evaluate(plan: Plan, model: SpindleModel) -> dict[str, Any]:
     simulated = plan.simulate()
-    scores = score_montage(montage(simulated), Method(model=model), name=plan.name)
+    scores = score_montage(montage(simulated), load_method(model, thesis=True), name=plan.name)
     evaluation = evaluate(scores.hypnogram, simulated.experts, network_probability=scores.network_probability)
     return {**_record(plan, simulated), "evaluation": as_dict(evaluation)}
 

@@ -91,6 +91,7 @@ def evaluate(
     model: Path | str | SpindleModel | None = None,
     transitions: Path | str | Transitions | None = None,
     artifact_threshold: float = 0.5,
+    thesis: bool = False,
     progress: Progress = lambda what, share: None,
 ) -> Evaluation:
     """Compare with experts: a recording, which is scored now, or saved scores, `NAME_scores.csv`.
@@ -102,14 +103,20 @@ def evaluate(
     files = [Path(labels)] if isinstance(labels, str | Path) else [Path(one) for one in labels]
     channels = ChannelOptions(eeg=tuple(eeg), emg=emg, by_position=by_position, rate_hz=rate_hz)
     if is_scores_csv(path):
-        if channels != ChannelOptions() or model or transitions or artifact_threshold != Method.artifact_threshold:
+        if (
+            channels != ChannelOptions()
+            or model
+            or transitions
+            or thesis
+            or artifact_threshold != Method.artifact_threshold
+        ):
             raise SettingError(f"{path.name} holds scores already; channels, model and threshold are for recordings.")
         saved = read_scores_csv(path).hypnogram
         return compare(saved, _experts(files, len(saved), path))
     recording = read_recording(path, rate_hz=rate_hz)
     montage = choose_montage(recording, eeg=eeg, emg=emg, by_position=by_position)
     experts = _experts(files, montage.epochs, path)  # before the work, which labels of another length would waste
-    method = load_method(model, transitions, artifact_threshold)
+    method = load_method(model, transitions, artifact_threshold, thesis=thesis)
     scores = score_montage(montage, method, name=recording.name, progress=progress)
     return compare(scores.hypnogram, experts, network_probability=scores.network_probability)
 

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from latentia.files import atomic_path
 from spindle.classifier import EpochClassifier
-from spindle.errors import ModelError, OutputError
+from spindle.errors import ModelError, OutputError, SettingError
 from spindle.hypnogram import STAGES
+from spindle.markov import Transitions
 from spindle.spectrogram import RowChoice
 
 FORMAT = "spindle-model"
@@ -38,12 +39,16 @@ class ModelCard:
 
 @dataclass(frozen=True, kw_only=True)
 class SpindleModel:
-    """The stage network (wake, NREM, REM), the artifact network (clean, artifact), and the rows both read."""
+    """The stage network (wake, NREM, REM), the artifact network (clean, artifact), and the rows both read.
+
+    `transitions` are those of the labels it was trained on, and their `initial` the share of each state in them.
+    """
 
     stage: EpochClassifier
     artifact: EpochClassifier
     rows: RowChoice
     card: ModelCard
+    transitions: Transitions = field(default_factory=Transitions)
 
 
 def save_model(model: SpindleModel, path: Path, *, half: bool = True) -> None:
@@ -59,6 +64,7 @@ def save_model(model: SpindleModel, path: Path, *, half: bool = True) -> None:
         "format": FORMAT,
         "version": str(FORMAT_VERSION),
         "rows": model.rows.value,
+        "transitions": model.transitions.to_json(),
         "card": json.dumps(asdict(model.card)),
     }
     try:
@@ -82,13 +88,15 @@ def load_model(path: Path) -> SpindleModel:
     try:
         rows = RowChoice(metadata["rows"])
         card = _card(json.loads(metadata["card"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        transitions = Transitions.parse(metadata["transitions"])
+    except (KeyError, TypeError, ValueError, AttributeError, SettingError) as error:
         raise ModelError(f"{path.name} is a damaged SPINDLE model: its description cannot be read.") from error
     return SpindleModel(
         stage=_network(tensors, "stage", len(STAGES), path),
         artifact=_network(tensors, "artifact", 2, path),
         rows=rows,
         card=card,
+        transitions=transitions,
     )
 
 

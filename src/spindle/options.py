@@ -57,8 +57,11 @@ class MethodOptions:
 
     model: Path | None = option(None, "a model made by `spindle train`, instead of the starter model", metavar="FILE")
     transitions: Path | None = option(
-        None, "probabilities of transitions: 3 lines of 3 numbers, from and to wake, NREM, REM", metavar="FILE"
+        None,
+        "probabilities of transitions, instead of the model's: 3 lines of 3 numbers, from and to wake, NREM, REM",
+        metavar="FILE",
     )
+    thesis: bool = option(False, "decode as in the thesis: equal transitions, full evidence, standardised once")
     artifact_threshold: float = option(0.5, "an epoch is an artifact above this probability", metavar="SHARE")
 
     def __post_init__(self) -> None:

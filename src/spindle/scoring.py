@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import Float
 
 from spindle.classifier import probabilities
+from spindle.decoding import Decoding, composition_weights
 from spindle.errors import LabelError, SettingError
 from spindle.hypnogram import Hypnogram
-from spindle.markov import Transitions, posterior, viterbi
+from spindle.markov import Transitions
 from spindle.model_file import SpindleModel, load_model, starter_model
 from spindle.montage import choose_montage
 from spindle.outputs import SavedScores
@@ -32,10 +33,10 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """How to score: a trained model, the Markov chain, and the probability from which an epoch is an artifact."""
+    """How to score: a trained model, how to decode it, and the probability above which an epoch is an artifact."""
 
     model: SpindleModel
-    transitions: Transitions = field(default_factory=Transitions)
+    decoding: Decoding
     artifact_threshold: float = 0.5
 
     def __post_init__(self) -> None:
@@ -53,18 +54,20 @@ def score(
     model: Path | str | SpindleModel | None = None,
     transitions: Path | str | Transitions | None = None,
     artifact_threshold: float = 0.5,
+    thesis: bool = False,
     progress: Progress = lambda what, share: None,
 ) -> Scores:
     """Score a recording of one animal with the starter model, or another.
 
     `eeg` and `emg` name channels; without them they are guessed from the labels, and `Scores.notes` says so.
     `by_position` takes channels 1 and 2 as EEG and 3 as EMG. `rate_hz` is for files that do not say their rate.
+    `transitions` replaces those the model learned; `thesis` decodes as thesis A, 5.3.3 does.
     Errors: RecordingError, ChannelError (among others: several animals in one file and none named), ModelError,
     SettingError.
     """
     opened = recording if isinstance(recording, Recording) else read_recording(Path(recording), rate_hz=rate_hz)
     montage = choose_montage(opened, eeg=eeg, emg=emg, by_position=by_position)
-    method = load_method(model, transitions, artifact_threshold)
+    method = load_method(model, transitions, artifact_threshold, thesis=thesis)
     return score_montage(montage, method, name=opened.name, start=opened.start, notes=opened.notes, progress=progress)
 
 
@@ -72,17 +75,19 @@ def load_method(
     model: Path | str | SpindleModel | None = None,
     transitions: Path | str | Transitions | None = None,
     artifact_threshold: float = 0.5,
+    *,
+    thesis: bool = False,
 ) -> Method:
     """Load what is named by its file; without a model, the starter model. Errors: ModelError, SettingError."""
+    if thesis and transitions is not None:
+        raise SettingError("The thesis' decoding has transitions of its own; leave either of them out.")
     if isinstance(transitions, Path | str):
         transitions = Transitions.from_file(Path(transitions))
     if isinstance(model, Path | str):
         model = load_model(Path(model))
-    return Method(
-        model=model or starter_model(),
-        transitions=transitions or Transitions(),
-        artifact_threshold=artifact_threshold,
-    )
+    model = model or starter_model()
+    decoding = Decoding.of_thesis() if thesis else Decoding(transitions=transitions or model.transitions)
+    return Method(model=model, decoding=decoding, artifact_threshold=artifact_threshold)
 
 
 def score_montage(
@@ -101,9 +106,9 @@ def score_montage(
     overview = overview_of(montage, signals, images)
     noted = (*notes, *montage.notes, *signals.notes)
     del signals
-    network = probabilities(method.model.stage, images, advance=_share(progress, "Scoring", montage))
     artifact = probabilities(method.model.artifact, images, advance=_share(progress, "Finding artifacts", montage))
-    hypnogram, posteriors = decode(network, method.transitions, images.usable)
+    advance = _share(progress, "Scoring", montage, parts=method.decoding.rounds)
+    network, hypnogram, posteriors = score_stages(method, images, advance=advance)
     artifact_probability = artifact[:, ARTIFACT]
     flags = np.nan_to_num(artifact_probability, nan=0.0) > method.artifact_threshold
     return Scores(
@@ -123,14 +128,20 @@ def score_montage(
     )
 
 
-def decode(
-    network: Float[np.ndarray, "epochs 3"], transitions: Transitions, usable: np.ndarray
-) -> tuple[Hypnogram, Float[np.ndarray, "epochs 3"]]:
-    """Decode the CNN's probabilities with the Markov chain: the best path, and each epoch's posterior."""
-    likelihood = np.log(np.maximum(network, np.float32(1e-30)))
-    codes = np.where(usable, viterbi(likelihood, transitions), -1).astype(np.int8)
-    posteriors = np.where(usable[:, None], posterior(likelihood, transitions), np.nan).astype(np.float32)
-    return Hypnogram(codes=codes, artifact=np.zeros(len(codes), dtype=bool)), posteriors
+def score_stages(
+    method: Method, images: TimeFrequency, *, advance: Callable[[int], None] = lambda epochs: None
+) -> tuple[Float[np.ndarray, "epochs 3"], Hypnogram, Float[np.ndarray, "epochs 3"]]:
+    """Return what the CNN says in the last round, the decoded states and their posteriors; see `Decoding`."""
+    network = probabilities(method.model.stage, images, advance=advance)
+    hypnogram, posteriors = method.decoding.decode(network, images.usable)
+    for _ in range(method.decoding.rounds - 1):
+        weights = composition_weights(posteriors, method.model.transitions.initial)
+        network = probabilities(method.model.stage, images.standardised_by(weights), advance=advance)
+        before = hypnogram
+        hypnogram, posteriors = method.decoding.decode(network, images.usable)
+        if np.array_equal(hypnogram.codes, before.codes):
+            break
+    return network, hypnogram, posteriors
 
 
 def restore_scores(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -99,6 +99,18 @@ class TimeFrequency:
         per_epoch = self.eeg[0].reshape(len(self), FRAMES_PER_EPOCH, ROWS).mean(axis=1)
         return np.where(self.usable[:, None], self.centre + self.scale * per_epoch, np.float32(np.nan))
 
+    def standardised_by(self, weights: Float[np.ndarray, " epochs"]) -> TimeFrequency:
+        """Standardise each row again with epochs counted by `weights`, which sum to 1 and are 0 where unusable."""
+        per_frame = (np.repeat(weights, FRAMES_PER_EPOCH) / FRAMES_PER_EPOCH).astype(np.float32)
+        used = np.repeat(self.usable, FRAMES_PER_EPOCH)
+        first, mean, deviation = _weighted_rows(self.eeg[0], per_frame, used)
+        both = np.broadcast_to(first, self.eeg.shape)
+        if self.eeg.strides[0] != 0:
+            both = np.stack([first, _weighted_rows(self.eeg[1], per_frame, used)[0]])
+        emg, _, _ = _weighted_rows(self.emg[:, None], per_frame, used)
+        centre, scale = self.centre + self.scale * mean, self.scale * deviation
+        return replace(self, eeg=both, emg=emg[:, 0], centre=centre, scale=scale)
+
     def _run_bounds(self, epochs: Int[np.ndarray, " batch"]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         runs = np.array(stretches(self.usable), dtype=np.int64)
         which = np.searchsorted(runs[:, 0], epochs, side="right") - 1
@@ -185,3 +197,15 @@ def _standardised(
     if rest is used:
         values[~used] = 0.0
     return values, mean, deviation
+
+
+def _weighted_rows(
+    values: Float[np.ndarray, "frames rows"], weights: Float[np.ndarray, " frames"], used: Bool[np.ndarray, " frames"]
+) -> tuple[Float[np.ndarray, "frames rows"], Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
+    """Standardise by weighted mean and deviation, and return both."""
+    mean = weights @ values
+    deviation = np.sqrt(np.maximum(weights @ np.square(values) - np.square(mean), 0))
+    deviation[deviation < 1e-6] = 1.0
+    result = (values - mean) / deviation
+    result[~used] = 0.0
+    return result, mean, deviation

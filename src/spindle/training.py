@@ -180,7 +180,13 @@ class _Training:
         else:
             artifact = never_artifact()
             self.notes.append("The labels held no artifacts: this model calls no epoch an artifact.")
-        model = SpindleModel(stage=stage, artifact=artifact, rows=self.config.rows, card=self.card())
+        model = SpindleModel(
+            stage=stage,
+            artifact=artifact,
+            rows=self.config.rows,
+            card=self.card(),
+            transitions=self.source.transitions,
+        )
         save_model(model, self.folder / MODEL)
         for checkpoint in self.folder.glob("checkpoint-*.safetensors"):
             checkpoint.unlink()

@@ -22,6 +22,7 @@ from latentia.files import atomic_path
 from spindle.classifier import POOLED_COLUMNS, POOLED_PER_EPOCH, POOLED_WINDOW, pooled_columns, pooled_images
 from spindle.errors import LabelError, SettingError
 from spindle.hypnogram import Hypnogram
+from spindle.markov import Transitions
 from spindle.signals import stretches
 from spindle.spectrogram import CONTEXT_EPOCHS, RowChoice, TimeFrequency, reflect
 
@@ -69,6 +70,8 @@ class TrainingSet:
     names: tuple[str, ...]
     rows: RowChoice
     sha256: str
+    transitions: Transitions
+    """Learned from every expert's labels of every recording."""
 
     def __len__(self) -> int:
         return len(self.stage)
@@ -158,6 +161,7 @@ def prepare(recordings: Iterable[LabelledRecording], folder: Path, *, rows: RowC
     digest = hashlib.sha256()
     names: list[str] = []
     labels: list[_Labels] = []
+    hypnograms: list[Hypnogram] = []
     with atomic_path(folder / ROWS_FILE) as temporary, temporary.open("wb") as stream:
         first = 0
         for recording in recordings:
@@ -170,6 +174,7 @@ def prepare(recordings: Iterable[LabelledRecording], folder: Path, *, rows: RowC
             digest.update(content)
             names.append(recording.name)
             labels.append(_labels(recording, first))
+            hypnograms.extend(recording.hypnograms)
             first += len(recording.time_frequency)
     if not names:
         raise SettingError("Training needs at least one labelled recording; there is none.")
@@ -187,6 +192,7 @@ def prepare(recordings: Iterable[LabelledRecording], folder: Path, *, rows: RowC
         "lengths": [len(label.stage) for label in labels],
         "rows": rows.value,
         "sha256": digest.hexdigest(),
+        "transitions": Transitions.learn(hypnograms).to_json(),
     }
     with atomic_path(folder / SET_FILE) as temporary:
         temporary.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
@@ -215,6 +221,7 @@ def open_set(folder: Path) -> TrainingSet:
         names=tuple(description["names"]),
         rows=RowChoice(description["rows"]),
         sha256=description["sha256"],
+        transitions=Transitions.parse(description["transitions"]),
     )
 
 

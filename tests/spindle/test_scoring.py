@@ -11,15 +11,13 @@ import torch
 from spindle.agreement import evaluate
 from spindle.classifier import EpochClassifier, initialise
 from spindle.errors import ChannelError, SettingError
-from spindle.hypnogram import STAGES, Stage
-from spindle.markov import Transitions
+from spindle.hypnogram import STAGES
+from spindle.markov import Transitions, posterior, viterbi
 from spindle.model_file import ModelCard, SpindleModel, starter_model
 from spindle.recording import Channel, Montage, Recording
-from spindle.scoring import Method, decode, score, score_montage
+from spindle.scoring import load_method, score, score_montage
 from spindle.simulation import Animal, Simulated, simulate
 from spindle.spectrogram import RowChoice
-
-NAN = np.nan
 
 
 @pytest.fixture(scope="module")
@@ -94,33 +92,26 @@ def test_several_animals_are_not_scored_as_one(mouse: Simulated, model: SpindleM
 def test_one_epoch_is_enough(model: SpindleModel) -> None:
     rng = np.random.default_rng(0)
     eeg, emg = (Channel.from_array(name, rng.standard_normal(512), 128.0) for name in ("EEG", "EMG"))
-    scores = score_montage(Montage(eeg=(eeg, eeg), emg=emg), Method(model=model), name="short")
+    scores = score_montage(Montage(eeg=(eeg, eeg), emg=emg), load_method(model), name="short")
     assert len(scores.hypnogram) == 1
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0, -0.2, 1.5])
 def test_an_impossible_artifact_threshold_is_refused(threshold: float, model: SpindleModel) -> None:
     with pytest.raises(SettingError, match="between 0 and 1"):
-        Method(model=model, artifact_threshold=threshold)
+        load_method(model, artifact_threshold=threshold)
 
 
-def test_decoding_never_passes_from_wake_to_rem_even_when_the_network_does() -> None:
-    network = np.full((6, 3), 0.01, dtype=np.float32)
-    network[:3, Stage.WAKE.code] = network[3:, Stage.REM.code] = 0.98
-    hypnogram, posteriors = decode(network, Transitions(), np.ones(6, dtype=bool))
-    pairs = set(zip(hypnogram.stages[:-1], hypnogram.stages[1:], strict=True))
-    assert (Stage.WAKE, Stage.REM) not in pairs
-    assert (Stage.REM, Stage.NREM) not in pairs
-    np.testing.assert_allclose(posteriors.sum(axis=1), 1, rtol=1e-5)
+def test_the_thesis_way_scores_once_with_its_own_transitions(mouse: Simulated, model: SpindleModel) -> None:
+    scores = score(recording(mouse.channels), model=model, thesis=True)
+    likelihood = np.log(scores.network_probability)
+    np.testing.assert_array_equal(scores.hypnogram.codes, viterbi(likelihood, Transitions()))
+    np.testing.assert_allclose(scores.stage_probability, posterior(likelihood, Transitions()), atol=1e-4)
 
 
-def test_the_chain_runs_on_through_an_unscored_epoch() -> None:
-    """REM, unscored, NREM: there was an awakening in the epoch that nobody saw, so nothing is forbidden."""
-    network = np.full((3, 3), 0.005, dtype=np.float32)
-    network[0, Stage.REM.code] = network[2, Stage.NREM.code] = 0.99
-    network[1] = NAN
-    hypnogram, _ = decode(network, Transitions(), np.array([True, False, True]))
-    assert hypnogram.stages == [Stage.REM, Stage.UNSCORED, Stage.NREM]
+def test_the_thesis_way_and_transitions_of_ones_own_exclude_each_other(model: SpindleModel) -> None:
+    with pytest.raises(SettingError, match="leave either"):
+        load_method(model, Transitions(), thesis=True)
 
 
 def test_the_starter_model_scores_a_simulated_mouse_as_its_experts_do() -> None:

@@ -127,3 +127,25 @@ def test_both_row_choices_have_24_rows_over_their_bands() -> None:
 def test_reflection_folds_any_distance() -> None:
     folded = reflect(np.arange(-3, 6), np.array(0), np.array(2))
     assert folded.tolist() == [1, 1, 0, 0, 1, 1, 0, 0, 1]
+
+
+def test_standardising_by_weights_gives_weighted_mean_0_and_variance_1() -> None:
+    eeg = noise(400)
+    eeg[128 * 40 : 128 * 44] = np.nan
+    images = transform(eeg)
+    weights = np.random.default_rng(1).random(100) * images.usable
+    weights /= weights.sum()
+    again = images.standardised_by(weights)
+    per_frame = np.repeat(weights, FRAMES_PER_EPOCH) / FRAMES_PER_EPOCH
+    np.testing.assert_allclose(per_frame @ again.eeg[0], 0, atol=1e-4)
+    np.testing.assert_allclose(per_frame @ np.square(again.eeg[0]), 1, rtol=1e-3)
+    np.testing.assert_allclose(per_frame @ np.square(again.emg), 1, rtol=1e-3)
+    assert (again.eeg[:, ~np.repeat(images.usable, FRAMES_PER_EPOCH)] == 0).all()
+
+
+def test_equal_weights_change_nothing_and_log_power_stays_what_it_was() -> None:
+    images = time_frequency(load_signals(montage(noise(80), noise(80, 1), noise(80, 2))))
+    same = images.standardised_by(np.full(20, 1 / 20))
+    np.testing.assert_allclose(same.eeg, images.eeg, atol=1e-4)
+    skewed = images.standardised_by(np.linspace(0, 0.1, 20) / np.linspace(0, 0.1, 20).sum())
+    np.testing.assert_allclose(skewed.mean_log_power(), images.mean_log_power(), atol=1e-3)

@@ -35,7 +35,7 @@ DOCS = rm -rf docs/reference/generated && \
 # Idle OpenMP threads sleep instead of spinning: on a few cores spinning costs more than it saves.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help run test check docs equations clean
+.PHONY: help run test check docs equations picture clean
 
 help:
 	@echo 'make run                      simulate a recording, score it, and say where the report is'
@@ -45,6 +45,7 @@ help:
 	@echo 'make check                    lint, format, types, import direction, docs'
 	@echo 'make docs                     build the documentation into docs/_build/html'
 	@echo 'make equations                write docs/equations.md again from the docstrings'
+	@echo 'make picture                  score a simulated mouse and draw the picture of the README'
 	@echo 'make clean                    delete the environment and everything that was built'
 
 run: $(VENV)/.run
@@ -68,6 +69,12 @@ docs: $(VENV)/.dev
 
 equations: $(VENV)/.dev
 	@$(BIN)/python tools/equations.py
+
+picture: $(VENV)/.run
+	@mkdir -p docs/images
+	@$(BIN)/spindle simulate --out $(VENV)/picture/simulated_mouse.edf --hours 4 --seed 1
+	@$(BIN)/spindle score $(VENV)/picture/simulated_mouse.edf --out $(VENV)/picture --formats csv --no-report --figure
+	@cp $(VENV)/picture/simulated_mouse_figure.png docs/images/scored_recording.png
 
 clean:
 	rm -rf $(VENV) docs/_build docs/reference/generated build dist out .mypy_cache .ruff_cache .pytest_cache \

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Generator
 import spindle.model_file
 from spindle.classifier import EpochClassifier, initialise
 from spindle.errors import ModelError, OutputError
+from spindle.markov import Transitions
 from spindle.model_file import ModelCard, SpindleModel, load_model, never_artifact, save_model, starter_model
 from spindle.spectrogram import RowChoice
 
@@ -59,6 +61,15 @@ def test_a_model_saved_in_full_comes_back_to_the_bit(model: SpindleModel, tmp_pa
         for name, value in before.state_dict().items():
             assert torch.equal(value, after.state_dict()[name]), name
     assert (back.rows, back.card) == (model.rows, model.card)
+
+
+def test_learned_transitions_come_back(model: SpindleModel, tmp_path: Path) -> None:
+    matrix = np.array([[0.97, 0.03, 0.0], [0.03, 0.96, 0.01], [0.06, 0.0, 0.94]])
+    learned = Transitions(matrix=matrix, initial=np.array([0.5, 0.4, 0.1]))
+    save_model(replace(model, transitions=learned), tmp_path / "learned.safetensors")
+    back = load_model(tmp_path / "learned.safetensors").transitions
+    np.testing.assert_array_equal(back.matrix, matrix)
+    np.testing.assert_array_equal(back.initial, learned.initial)
 
 
 def test_half_precision_rounds_weights_and_nothing_else(model: SpindleModel, saved: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from spindle.errors import LabelError, SettingError
 from spindle.hypnogram import Hypnogram
+from spindle.markov import Transitions
 from spindle.spectrogram import FRAMES_PER_EPOCH, RowChoice, TimeFrequency
 from spindle.training_set import (
     LEAK_EPOCHS,
@@ -60,6 +61,7 @@ def of_lengths(lengths: list[int]) -> TrainingSet:
         names=tuple(str(place) for place in range(len(lengths))),
         rows=RowChoice.NARROW,
         sha256="",
+        transitions=Transitions(),
     )
 
 
@@ -231,5 +233,15 @@ def numbered(count: int) -> Examples:
         names=("numbers",),
         rows=RowChoice.NARROW,
         sha256="",
+        transitions=Transitions(),
     )
     return Examples.of(source, source.stage, np.ones(count, dtype=bool))
+
+
+def test_transitions_are_those_of_every_experts_labels(tmp_path: Path) -> None:
+    """Wake stays 6 times of 8 and goes to NREM 2 times; a pseudo-count of 1 is added to each allowed entry."""
+    first = labelled(expert([0, 0, 0, 0, 1]), expert([0, 0, 0, 1, 1]), seed=1)
+    second = labelled(expert([1, 1, 2, 0, 0]), seed=2)
+    transitions = prepare([first, second], tmp_path, rows=RowChoice.NARROW).transitions
+    np.testing.assert_allclose(transitions.matrix[0], [(6 + 1) / 10, (2 + 1) / 10, 0])
+    np.testing.assert_allclose(transitions.initial, np.array([9 + 1, 5 + 1, 1 + 1]) / 18)

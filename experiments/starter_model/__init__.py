@@ -1,0 +1,1 @@
+"""How the starter model was made: simulated laboratories, then the project's own training."""

@@ -1,0 +1,119 @@
+"""Make the starter model again; see README.md in this folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from experiments.common import command_line, progress_bars
+from spindle.api import train_on_files
+from spindle.labelled_files import LabelledFile
+from spindle.options import ChannelOptions
+from spindle.simulation.files import LABELS_SUFFIX, Plan, laboratories
+from spindle.training import MODEL, TrainingConfig, TrainingProgress
+
+OUT = Path("out") / "starter_model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Laboratories:
+    """So many simulated laboratories, their shortest and longest recording in hours, and their seed."""
+
+    count: int
+    hours: tuple[float, float]
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """Two sets of laboratories: long recordings, and short ones, whose share of each state is often unusual."""
+
+    long: Laboratories
+    short: Laboratories
+    passes: int
+
+
+BUDGETS = {
+    "smoke": Budget(
+        long=Laboratories(count=2, hours=(0.3, 0.4), seed=1),
+        short=Laboratories(count=2, hours=(0.2, 0.3), seed=2),
+        passes=1,
+    ),
+    "hour": Budget(
+        long=Laboratories(count=500, hours=(0.3, 8.0), seed=1),
+        short=Laboratories(count=600, hours=(0.25, 1.0), seed=2),
+        passes=2,
+    ),
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run with these words, or with the command line's own; return the exit code."""
+    return command_line(
+        experiment,
+        name="starter_model",
+        says="Train the starter model on SIMULATED laboratories. A run that was killed goes on where it was.",
+        budgets=tuple(BUDGETS),
+        results=OUT,
+        words=words,
+    )
+
+
+def config(budget: Budget, seed: int) -> TrainingConfig:
+    """Give the settings of the training, each with its reason."""
+    return TrainingConfig(
+        name="starter",
+        # Twice the thesis' step: laboratories differ more than two mice of one, and there are 14,000 steps to a pass.
+        learning_rate=1e-4,
+        passes=budget.passes,
+        patience=2,
+        # A twentieth of 1.3 million epochs says enough.
+        held_out=0.05,
+        augment=True,
+        precision="bf16-mixed",
+        threads=1,
+        seed=seed,
+    )
+
+
+def experiment(budget: str, folder: Path, seed: int) -> None:
+    """Simulate what is missing, then train or go on training; the model is FOLDER/run/model.safetensors."""
+    size = BUDGETS[budget]
+    files = [
+        *_simulate(size.long, folder / "long", "Simulating long recordings"),
+        *_simulate(size.short, folder / "short", "Simulating short recordings"),
+    ]
+    run = folder / "run"
+    console = Console(stderr=True)
+
+    def report(at: TrainingProgress) -> None:
+        if at.progress.evaluation is not None:
+            figures = ", ".join(f"{name} {value:.3f}" for name, value in at.progress.evaluation.figures.items())
+            console.print(f"{at.network} network, pass {at.progress.pass_number + 1}: {figures}")
+
+    train_on_files(
+        files, ChannelOptions(), config(size, seed), run, resume=(run / "record.json").is_file(), on_progress=report
+    )
+    Console().print(f"The model is {run / MODEL}; copy it to src/spindle/models/starter.safetensors to ship it.")
+
+
+def _simulate(wanted: Laboratories, folder: Path, what: str) -> list[LabelledFile]:
+    folder.mkdir(parents=True, exist_ok=True)
+    plans = list(laboratories(wanted.count, hours=wanted.hours, seed=wanted.seed))
+    with progress_bars() as bars:
+        return [_write(plan, folder) for plan in bars.track(plans, description=what)]
+
+
+def _write(plan: Plan, folder: Path) -> LabelledFile:
+    path = folder / f"{plan.name}.edf"
+    if not path.is_file():
+        plan.write(folder)
+    return LabelledFile(recording=path, labels=folder / f"{plan.name}{LABELS_SUFFIX}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

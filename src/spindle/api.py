@@ -7,6 +7,7 @@ say nothing on the screen and raise `spindle.errors.SpindleError`, where the com
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from spindle.agreement import Evaluation
@@ -29,7 +30,7 @@ from spindle.simulation.folders import simulate_files
 from spindle.training import DATA, TrainingConfig, TrainingProgress
 from spindle.training import train as train_networks
 
-__all__ = ["evaluate", "report", "score", "simulate", "train", "train_on_files"]
+__all__ = ["evaluate", "evaluate_files", "report", "score", "simulate", "train", "train_on_files"]
 
 STARTER = "starter"
 """The name of the model that comes with the package, as a base for training."""
@@ -92,32 +93,39 @@ def evaluate(
     transitions: Path | str | Transitions | None = None,
     artifact_threshold: float = 0.5,
     thesis: bool = False,
-    progress: Progress = lambda what, share: None,
 ) -> Evaluation:
     """Compare with experts: a recording, which is scored now, or saved scores, `NAME_scores.csv`.
 
     Label files may hold one expert or several. With saved scores there is no figure before decoding, and options that
     are for scoring are refused. Errors: LabelError, also for labels of another length; and those of `score`.
     """
-    path = Path(scoring)
     files = [Path(labels)] if isinstance(labels, str | Path) else [Path(one) for one in labels]
     channels = ChannelOptions(eeg=tuple(eeg), emg=emg, by_position=by_position, rate_hz=rate_hz)
-    if is_scores_csv(path):
-        if (
-            channels != ChannelOptions()
-            or model
-            or transitions
-            or thesis
-            or artifact_threshold != Method.artifact_threshold
-        ):
-            raise SettingError(f"{path.name} holds scores already; channels, model and threshold are for recordings.")
-        saved = read_scores_csv(path).hypnogram
-        return compare(saved, _experts(files, len(saved), path))
-    recording = read_recording(path, rate_hz=rate_hz)
-    montage = choose_montage(recording, eeg=eeg, emg=emg, by_position=by_position)
-    experts = _experts(files, montage.epochs, path)  # before the work, which labels of another length would waste
-    method = load_method(model, transitions, artifact_threshold, thesis=thesis)
-    scores = score_montage(montage, method, name=recording.name, progress=progress)
+    usual = not (model or transitions or thesis) and artifact_threshold == Method.artifact_threshold
+    load = None if usual else partial(load_method, model, transitions, artifact_threshold, thesis=thesis)
+    return evaluate_files(Path(scoring), files, channels, load)
+
+
+def evaluate_files(
+    scoring: Path,
+    labels: Sequence[Path],
+    channels: ChannelOptions,
+    load: Callable[[], Method] | None,
+    *,
+    progress: Progress = lambda what, share: None,
+) -> Evaluation:
+    """Compare as `evaluate` does; `load` gives a method other than the usual one, once the labels are known to fit."""
+    if is_scores_csv(scoring):
+        if channels != ChannelOptions() or load is not None:
+            raise SettingError(
+                f"{scoring.name} holds scores already; channels, model and threshold are for recordings."
+            )
+        saved = read_scores_csv(scoring).hypnogram
+        return compare(saved, _experts(labels, len(saved), scoring))
+    recording = read_recording(scoring, rate_hz=channels.rate_hz)
+    montage = choose_montage(recording, eeg=channels.eeg, emg=channels.emg, by_position=channels.by_position)
+    experts = _experts(labels, montage.epochs, scoring)
+    scores = score_montage(montage, (load or load_method)(), name=recording.name, progress=progress)
     return compare(scores.hypnogram, experts, network_probability=scores.network_probability)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,12 +41,12 @@ def run(arguments: Arguments, channels: ChannelOptions, method: MethodOptions, f
     for path in (files.json, files.csv):
         if path is not None:
             check_output_file(path)
-    from spindle.api import evaluate
+    from spindle.api import evaluate_files
+    from spindle.scoring import load_method
 
+    load = None if method == MethodOptions() else partial(load_method, **asdict(method))
     with progress_bar() as progress:
-        evaluation = evaluate(
-            arguments.scoring, arguments.labels, **asdict(channels), **asdict(method), progress=progress
-        )
+        evaluation = evaluate_files(arguments.scoring, arguments.labels, channels, load, progress=progress)
     show(render(evaluation))
     _write(evaluation, files)
     return 0

@@ -116,11 +116,11 @@ def test_an_interruption_says_how_to_go_on(
     def interrupt(*words: object, **more: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("spindle.training.fit", interrupt)
-    assert spindle("train", laboratory, "--run", "run", *QUICK) == 130
+    with monkeypatch.context() as patched:
+        patched.setattr("spindle.training.fit", interrupt)
+        assert spindle("train", laboratory, "--run", "run", *QUICK) == 130
     said = capsys.readouterr().err
     assert said == "spindle: Interrupted. The same command with --resume goes on from the last checkpoint.\n"
-    monkeypatch.undo()
     assert spindle("train", laboratory, "--run", "run", "--resume", *QUICK) == 0
 
 

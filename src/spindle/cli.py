@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
+from io import TextIOWrapper
 
 from latentia.errors import LatentiaError
 from spindle.errors import SettingError, SpindleError
@@ -31,6 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 is success, 2 a problem that one sentence on standard error names, 130 an interruption by the user.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A name that the terminal has no letters for is shown with escapes, and stops nothing.
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _run(list(sys.argv[1:] if argv is None else argv))
     except (SpindleError, LatentiaError, OSError) as error:

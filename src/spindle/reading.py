@@ -26,6 +26,12 @@ def read_recording(path: Path, *, rate_hz: float | None = None) -> Recording:
 
     Errors: RecordingError where there is no such file or it cannot be read.
     """
+    recording = _read(path, rate_hz)
+    # A file's name may hold bytes that are no text, which no report could be written with.
+    return replace(recording, name=recording.name.encode("utf-8", "replace").decode("utf-8"))
+
+
+def _read(path: Path, rate_hz: float | None) -> Recording:
     head = _first_bytes(path)
     suffix = path.suffix.lower()
     if head.startswith(_ZIP) or suffix == ".npz":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +169,14 @@ def test_a_transition_matrix_of_ones_own_is_obeyed(
     (tmp_path / "only-wake.csv").write_text("1,0,0\n1,0,0\n1,0,0\n", encoding="utf-8")
     assert spindle("score", mouse, "--model", model_file, "--transitions", "only-wake.csv", "--no-report") == 0
     assert (read_scores_csv(Path("out/mouse07_scores.csv")).hypnogram.codes[1:] == 0).all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, every file name is text")
+def test_a_file_name_that_is_no_text_is_no_obstacle(spindle: Spindle, mouse: Path, model_file: Path) -> None:
+    name = os.fsdecode(b"mouse\xff.edf")
+    mouse.rename(mouse.with_name(name))
+    assert spindle("score", name, "--model", model_file, "--figure", "--formats", "csv") == 0
+    assert len(names(Path("out"))) == 3
 
 
 @pytest.mark.real_data

@@ -30,10 +30,14 @@ class Laboratories:
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """Two sets of laboratories: long recordings, and short ones, whose share of each state is often unusual."""
+    """Three sets of laboratories; in short recordings, the shares of states are often unusual.
+
+    Long and short ones train the networks, the medium ones refine them with smaller steps.
+    """
 
     long: Laboratories
     short: Laboratories
+    medium: Laboratories
     passes: int
 
 
@@ -41,11 +45,13 @@ BUDGETS = {
     "smoke": Budget(
         long=Laboratories(count=2, hours=(0.3, 0.4), seed=1),
         short=Laboratories(count=2, hours=(0.2, 0.3), seed=2),
+        medium=Laboratories(count=2, hours=(0.3, 0.4), seed=3),
         passes=1,
     ),
     "hour": Budget(
         long=Laboratories(count=500, hours=(0.3, 8.0), seed=1),
         short=Laboratories(count=600, hours=(0.25, 1.0), seed=2),
+        medium=Laboratories(count=500, hours=(0.3, 3.0), seed=3),
         passes=2,
     ),
 }
@@ -63,16 +69,14 @@ def main(words: Sequence[str] | None = None) -> int:
     )
 
 
-def config(budget: Budget, seed: int) -> TrainingConfig:
-    """Give the settings of the training, each with its reason."""
+def config(seed: int, *, passes: int, learning_rate: float) -> TrainingConfig:
+    """Give the settings of a training, each with its reason."""
     return TrainingConfig(
         name="starter",
-        # Twice the thesis' step: laboratories differ more than two mice of one, and there are 14,000 steps to a pass.
-        learning_rate=1e-4,
-        passes=budget.passes,
+        learning_rate=learning_rate,
+        passes=passes,
         patience=2,
-        # A twentieth of 1.3 million epochs says enough.
-        held_out=0.05,
+        held_out=0.05,  # a twentieth of a million epochs says enough
         augment=True,
         precision="bf16-mixed",
         threads=1,
@@ -81,24 +85,31 @@ def config(budget: Budget, seed: int) -> TrainingConfig:
 
 
 def experiment(budget: str, folder: Path, seed: int) -> None:
-    """Simulate what is missing, then train or go on training; the model is FOLDER/run/model.safetensors."""
+    """Simulate what is missing, train, refine; go on where a killed run stopped. The model is FOLDER/refined/…"""
     size = BUDGETS[budget]
-    files = [
+    first = [
         *_simulate(size.long, folder / "long", "Simulating long recordings"),
         *_simulate(size.short, folder / "short", "Simulating short recordings"),
     ]
-    run = folder / "run"
+    # Twice the thesis' step: laboratories differ more than two mice of one, and there are over 11,000 steps to a pass.
+    trained = _train(first, config(seed, passes=size.passes, learning_rate=1e-4), folder / "trained")
+    # Constant steps of that size leave the balance of wake and NREM swinging between checkpoints; smaller ones calm it.
+    medium = _simulate(size.medium, folder / "medium", "Simulating medium recordings")
+    refined = _train(medium, config(seed, passes=1, learning_rate=2e-5), folder / "refined", base=trained)
+    Console().print(f"The model is {refined}; copy it to src/spindle/models/starter.safetensors to ship it.")
+
+
+def _train(files: list[LabelledFile], settings: TrainingConfig, run: Path, *, base: Path | None = None) -> Path:
     console = Console(stderr=True)
 
     def report(at: TrainingProgress) -> None:
         if at.progress.evaluation is not None:
             figures = ", ".join(f"{name} {value:.3f}" for name, value in at.progress.evaluation.figures.items())
-            console.print(f"{at.network} network, pass {at.progress.pass_number + 1}: {figures}")
+            console.print(f"{run.name}, {at.network} network, pass {at.progress.pass_number + 1}: {figures}")
 
-    train_on_files(
-        files, ChannelOptions(), config(size, seed), run, resume=(run / "record.json").is_file(), on_progress=report
-    )
-    Console().print(f"The model is {run / MODEL}; copy it to src/spindle/models/starter.safetensors to ship it.")
+    resume = (run / "record.json").is_file()
+    train_on_files(files, ChannelOptions(), settings, run, resume=resume, base=base, on_progress=report)
+    return run / MODEL
 
 
 def _simulate(wanted: Laboratories, folder: Path, what: str) -> list[LabelledFile]:

@@ -201,10 +201,10 @@ def test_a_bar_is_drawn_on_a_terminal_and_leaves_standard_output_alone(
     with progress_bar() as show:
         show("Reading", 0.5)
         say("A result.")
-        show("Scoring", 0.1)
+        show("Training", 0.1, ", loss 0.5")
     printed = capsys.readouterr()
     assert printed.out == "A result.\n"
-    assert "Scoring" in printed.err
+    assert "Training, loss 0.5" in printed.err
 
 
 def test_nothing_is_drawn_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:

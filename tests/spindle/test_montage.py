@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from spindle.channel_labels import Role, words_and_role
 from spindle.edf import read_edf
 from spindle.errors import ChannelError, SettingError, SpindleError
-from spindle.montage import choose_montages
+from spindle.montage import choose_montage, choose_montages
 from spindle.recording import Channel, Montage, Recording
 
 
@@ -241,6 +241,16 @@ def test_any_labels_give_montages_of_the_file_or_one_error(names, eeg, emg, by_p
 )
 def test_labels_split_into_role_and_words(label, role, words):
     assert words_and_role(label) == (role, words)
+
+
+def test_one_animal_is_asked_for_where_a_file_holds_several():
+    several = Recording(
+        name="mice",
+        channels=tuple(Channel.from_array(name, np.zeros(4), 128) for name in ("EEG1", "EMG1", "EEG2", "EMG2")),
+    )
+    with pytest.raises(ChannelError, match=r"mice holds several animals \(1, 2\); name the EEG and EMG of one"):
+        choose_montage(several)
+    assert choose_montage(several, eeg=["EEG2"]).emg.label == "EMG2"
 
 
 @pytest.mark.real_data

@@ -18,7 +18,9 @@ from spindle.hypnogram import Hypnogram, Stage
 from spindle.labels import read_labels
 from spindle.outputs import (
     Format,
+    is_scores_csv,
     read_scores_csv,
+    report_of,
     write_csv,
     write_edf,
     write_events,
@@ -277,3 +279,20 @@ def test_a_recording_is_never_overwritten_by_its_own_scores(example: Scores, tmp
         recording.write_bytes(b"signals")
     write_outputs(example, tmp_path, list(Format), "mouse1")
     assert all(recording.read_bytes() == b"signals" for recording in recordings)
+
+
+def test_scores_are_known_by_their_header(example: Scores, tmp_path: Path) -> None:
+    written = {path.name: is_scores_csv(path) for path in write_outputs(example, tmp_path, list(Format), "m")}
+    assert [name for name, known in written.items() if known] == ["m_scores.csv"]
+    semicolons = tmp_path / "excel.csv"
+    semicolons.write_text(
+        (tmp_path / "m_scores.csv").read_text(encoding="utf-8").replace(",", ";"), encoding="utf-8-sig"
+    )
+    assert is_scores_csv(semicolons)
+    assert not is_scores_csv(tmp_path)
+    assert not is_scores_csv(tmp_path / "missing.csv")
+
+
+def test_a_report_lies_beside_its_scores() -> None:
+    assert report_of(Path("out/m_09_scores.csv")) == Path("out/m_09_report.html")
+    assert report_of(Path("out/other.csv")) == Path("out/other_report.html")

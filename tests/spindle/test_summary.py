@@ -10,7 +10,14 @@ import pytest
 
 from spindle.hypnogram import STAGES, Hypnogram, Stage
 from spindle.scores import Scores
-from spindle.summary import in_plain_words, least_certain, shares_over_time, state_probability, summarise
+from spindle.summary import (
+    in_plain_words,
+    least_certain,
+    rem_in_words,
+    shares_over_time,
+    state_probability,
+    summarise,
+)
 
 from .examples import example_scores, one_state_scores
 
@@ -123,3 +130,15 @@ def test_the_findings_of_an_unscored_recording_give_no_shares() -> None:
 
 def test_one_epoch_is_spoken_of_in_the_singular() -> None:
     assert "Its one epoch of 4 s was scored." in in_plain_words(one_state_scores(Stage.WAKE, 1))
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        ("wwnn", "There was no bout of REM sleep."),
+        ("wnrrrw", "There was one bout of REM sleep, of 12 s."),
+        ("nrwnrrrw", "There were 2 bouts of REM sleep, 8 s long on average and 12 s at most."),
+    ],
+)
+def test_rem_sleep_is_told_by_its_bouts(states: str, said: str) -> None:
+    assert rem_in_words(scores_of(states)) == said

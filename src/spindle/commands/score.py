@@ -12,7 +12,7 @@ from spindle.folders import check_output_folder, make_folder
 from spindle.montage import choose_montages
 from spindle.options import ChannelOptions, MethodOptions, ResultOptions, argument
 from spindle.outputs import Format, write_outputs
-from spindle.progress import Show, progress_bar
+from spindle.progress import Bar, progress_bar
 from spindle.reading import read_recording
 from spindle.recording import Montage, Recording
 from spindle.scores import Scores
@@ -57,7 +57,7 @@ def run(arguments: Arguments, channels: ChannelOptions, method: MethodOptions, r
 class _Batch:
     """Scores one file after the other with one model, and counts."""
 
-    show: Show
+    show: Bar
 
     def __init__(self, channels: ChannelOptions, method: MethodOptions, results: ResultOptions) -> None:
         self.channels = channels

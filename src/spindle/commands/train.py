@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from spindle.folders import check_output_folder
 from spindle.options import ChannelOptions, TrainingOptions, argument, option
-from spindle.progress import Show, progress_bar
+from spindle.progress import Bar, progress_bar
 from spindle.screen import complain, say
 
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ def run(arguments: Arguments, channels: ChannelOptions, training: TrainingOption
     from spindle.training import TrainingConfig
 
     files = find_labelled(arguments.recordings, arguments.labels)
-    for file in files:
-        sentence = check_labelled(file, channels)
-        if len(files) <= MOST_LISTED:
-            say(sentence)
-    if len(files) > MOST_LISTED:
-        say(f"{len(files)} labelled recordings.")
     try:
         with progress_bar() as show:
+            sentences = []
+            for place, file in enumerate(files):
+                show("Looking at recordings", place / len(files))
+                sentences.append(check_labelled(file, channels))
+            for sentence in sentences if len(files) <= MOST_LISTED else [f"{len(files)} labelled recordings."]:
+                say(sentence)
             model = train_on_files(
                 files,
                 channels,
@@ -76,13 +76,13 @@ def run(arguments: Arguments, channels: ChannelOptions, training: TrainingOption
     return 0
 
 
-def _teller(show: Show) -> Callable[[TrainingProgress], None]:
+def _teller(show: Bar) -> Callable[[TrainingProgress], None]:
     """Move the bar with each step, and say the figures of each pass."""
 
     def tell(state: TrainingProgress) -> None:
         at = state.progress
         what = f"Training the {state.network} network, pass {at.pass_number + 1} of up to {at.passes}"
-        show(f"{what}, loss {at.loss:.3f}", at.step / at.steps)
+        show(what, at.step / at.steps, f", loss {at.loss:.3f}")
         if at.evaluation is not None:
             figures = ", ".join(
                 f"{name.replace('_', ' ')} {value:.3f}" for name, value in at.evaluation.figures.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -12,11 +12,17 @@ from rich.console import Console
 from experiments.common import command_line, progress_bars
 from spindle.api import train_on_files
 from spindle.labelled_files import LabelledFile
+from spindle.model_file import SpindleModel, load_model, save_model
 from spindle.options import ChannelOptions
 from spindle.simulation.files import LABELS_SUFFIX, Plan, laboratories
 from spindle.training import MODEL, TrainingConfig, TrainingProgress
 
 OUT = Path("out") / "starter_model"
+NOTES = (
+    "Trained on simulated mice and rats; no real recording was seen. Figures are of held-out simulated epochs.",
+    "Wake, NREM, REM in epochs of 4 s; artifacts as simulated: movement, electrode pops, chewing, clipping.",
+    "A model trained on two labelled animals of one's own laboratory will usually do better there.",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +91,7 @@ def config(seed: int, *, passes: int, learning_rate: float) -> TrainingConfig:
 
 
 def experiment(budget: str, folder: Path, seed: int) -> None:
-    """Simulate what is missing, train, refine; go on where a killed run stopped. The model is FOLDER/refined/…"""
+    """Simulate what is missing, train, refine, or go on where a killed run stopped; leave starter.safetensors."""
     size = BUDGETS[budget]
     first = [
         *_simulate(size.long, folder / "long", "Simulating long recordings"),
@@ -96,7 +102,15 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
     # Constant steps of that size leave the balance of wake and NREM swinging between checkpoints; smaller ones calm it.
     medium = _simulate(size.medium, folder / "medium", "Simulating medium recordings")
     refined = _train(medium, config(seed, passes=1, learning_rate=2e-5), folder / "refined", base=trained)
-    Console().print(f"The model is {refined}; copy it to src/spindle/models/starter.safetensors to ship it.")
+    starter = folder / "starter.safetensors"
+    save_model(described(load_model(refined)), starter)
+    Console().print(f"The model is {starter}; copy it to src/spindle/models/ to ship it.")
+
+
+def described(model: SpindleModel) -> SpindleModel:
+    """Put into the card what `spindle train` cannot know: that the laboratories were simulated, and the limits."""
+    card = replace(model.card, data=f"SIMULATED laboratories only; refined on {model.card.data}", notes=NOTES)
+    return replace(model, card=card)
 
 
 def _train(files: list[LabelledFile], settings: TrainingConfig, run: Path, *, base: Path | None = None) -> Path:

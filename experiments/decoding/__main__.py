@@ -69,7 +69,7 @@ def ways(model: SpindleModel) -> dict[str, Decoding]:
     return {
         "as in the thesis": Decoding.of_thesis(),
         "+ learned transitions": Decoding(transitions=learned, evidence_weight=1.0, rounds=1),
-        "+ evidence weighs half": Decoding(transitions=learned, rounds=1),
+        "+ evidence weighs 0.7": Decoding(transitions=learned, rounds=1),
         "+ composition, 2 rounds": Decoding(transitions=learned, rounds=2),
         "+ composition, 3 rounds (default)": Decoding(transitions=learned),
     }

@@ -31,7 +31,7 @@ class Decoding:
     """
 
     transitions: Transitions
-    evidence_weight: float = 0.5
+    evidence_weight: float = 0.7
     rounds: int = 3
 
     def __post_init__(self) -> None:

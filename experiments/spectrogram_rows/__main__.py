@@ -49,7 +49,7 @@ class Budget:
 
 BUDGETS = {
     "smoke": Budget(laboratories=9, hours=(0.15, 0.2), passes=1),
-    "hour": Budget(laboratories=100, hours=(0.3, 3.0), passes=2),
+    "hour": Budget(laboratories=64, hours=(0.3, 3.0), passes=3),
 }
 
 

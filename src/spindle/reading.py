@@ -9,7 +9,6 @@ from spindle.edf import is_edf, read_edf
 from spindle.errors import RecordingError
 from spindle.mne_reader import read_mne
 from spindle.recording import Recording
-from spindle.tabular import read_csv, read_npz, read_parquet
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 FOLDER_SUFFIXES = (".mff", ".ds")
@@ -34,17 +33,26 @@ def read_recording(path: Path, *, rate_hz: float | None = None) -> Recording:
 def _read(path: Path, rate_hz: float | None) -> Recording:
     head = _first_bytes(path)
     suffix = path.suffix.lower()
-    if head.startswith(_ZIP) or suffix == ".npz":
-        return read_npz(path, rate_hz=rate_hz)
-    if head.startswith(_PARQUET) or suffix in (".parquet", ".pq"):
-        return read_parquet(path, rate_hz=rate_hz)
-    if suffix in CSV_SUFFIXES and not is_edf(head):
-        return read_csv(path, rate_hz=rate_hz)
+    if not is_edf(head):
+        table = _read_table(path, head, suffix, rate_hz)
+        if table is not None:
+            return table
     recording = read_edf(path) if is_edf(head) or suffix in (".edf", ".bdf", ".rec") else read_mne(path)
     if rate_hz is None:
         return recording
     note = f"The rate of {rate_hz:g} Hz that was given is not used: {path.name} says its own."
     return replace(recording, notes=(*recording.notes, note))
+
+
+def _read_table(path: Path, head: bytes, suffix: str, rate_hz: float | None) -> Recording | None:
+    """Open a table of samples, or return None where the file is none."""
+    from spindle import tabular  # pandas and pyarrow take a quarter of a second, which an EDF need not wait for
+
+    if head.startswith(_ZIP) or suffix == ".npz":
+        return tabular.read_npz(path, rate_hz=rate_hz)
+    if head.startswith(_PARQUET) or suffix in (".parquet", ".pq"):
+        return tabular.read_parquet(path, rate_hz=rate_hz)
+    return tabular.read_csv(path, rate_hz=rate_hz) if suffix in CSV_SUFFIXES else None
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -27,6 +27,9 @@ from spindle.spectrogram import RowChoice, TimeFrequency, time_frequency
 ARTIFACT = 1
 """Place of "artifact" among the artifact network's two classes."""
 
+SETTLED = 0.005
+"""A round that changes fewer epochs than this share is the last; a whole day usually needs two."""
+
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share of it that is done, 0 to 1."""
 
@@ -139,7 +142,7 @@ def score_stages(
         network = probabilities(method.model.stage, images.standardised_by(weights), advance=advance)
         before = hypnogram
         hypnogram, posteriors = method.decoding.decode(network, images.usable)
-        if np.array_equal(hypnogram.codes, before.codes):
+        if (hypnogram.codes != before.codes).mean() < SETTLED:
             break
     return network, hypnogram, posteriors
 

@@ -3,8 +3,9 @@
 `read_labels` tells the formats apart by their content:
 
 - the published two-expert table, without a header: number, then one column per expert, `w n r` for clean epochs and
-  `1 2 3` for artifacts during wake, NREM, REM; anything else is an epoch without a label (spindle writes `x`).
-  The service's table `index,w|n|r` is the same with one expert;
+  `1 2 3` for artifacts during wake, NREM, REM; any other single character, or none, is an epoch without a label
+  (spindle writes `x`), as in the published data. A longer word is an unknown label. The service's table
+  `index,w|n|r` is the same with one expert;
 - spindle's own CSV, known by its column `stage` (see `spindle.outputs`);
 - AccuSleePy's CSV, known by its column `brain_state`: 1 REM, 2 wake, 3 NREM, −1 or 0 undefined. These are the
   digits of AccuSleePy's own configuration; a file made with other digits cannot be told from one made with these;
@@ -132,6 +133,10 @@ def _read_published(table: Table, epoch_s: float) -> tuple[Hypnogram, ...]:
             f"{table.name} is no table of labels: {len(strange):,} of {total:,} are none of w, n, r, 1, 2, 3, for"
             f" instance '{strange[0]}'."
         )
+    for row in table.rows:
+        for cell in row.cells[1:]:
+            if len(cell) > 1:
+                raise LabelError(f"{table.where(row)}: the label '{cell}' is unknown. Known are w, n, r, 1, 2, 3.")
     experts = zip(*cells, strict=True)
     return tuple(_hypnogram([_PUBLISHED.get(cell, _UNLABELLED) for cell in expert], epoch_s) for expert in experts)
 

@@ -38,7 +38,7 @@ def check(hypnogram: Hypnogram, stages: list[Stage], artifacts: list[int] | None
 
 
 def test_the_published_table_gives_one_hypnogram_per_expert(tmp_path: Path) -> None:
-    first, second = read_labels(save(tmp_path, "0,w,w\n1,n,1\n2,2,n\n3,3,r\n4,w,x\n5,w,foo\n"))
+    first, second = read_labels(save(tmp_path, "0,w,w\n1,n,1\n2,2,n\n3,3,r\n4,w,x\n5,w,q\n"))
     check(first, [W, N, N, R, W, W], [2, 3])
     check(second, [W, W, N, R, X, X], [1])
 
@@ -64,8 +64,17 @@ def test_a_table_of_mostly_unknown_labels_is_no_table_of_labels(tmp_path: Path) 
     rows = "".join(f"{epoch},0.97\n" for epoch in range(100))
     with pytest.raises(LabelError, match=r"labels\.csv is no table of labels: 100 of 100 .* '0\.97'"):
         read_labels(save(tmp_path, rows))
-    half = "".join(f"{epoch},{'w' if epoch % 2 else 'foo'}\n" for epoch in range(100))
+    half = "".join(f"{epoch},{'w' if epoch % 2 else 'f'}\n" for epoch in range(100))
     check(read_one(save(tmp_path, half)), [X, W] * 50)
+
+
+def test_a_word_in_the_published_table_is_an_unknown_label_and_a_strange_letter_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("0,w,w\n1,n,q\n2,n,n\n")
+    assert read_labels(path)[1].stages == [Stage.WAKE, Stage.UNSCORED, Stage.NREM]
+    path.write_text("0,w,w\n1,n,banana\n2,n,n\n")
+    with pytest.raises(LabelError, match=r"labels.csv, line 2: the label 'banana' is unknown"):
+        read_labels(path)
 
 
 @pytest.mark.parametrize("numbers", [(0, 1, 3), (0, 0, 1), (2, 1, 0)])

@@ -39,7 +39,7 @@ class RowChoice(StrEnum):
     """How 24 rows come from half-hertz bins; the thesis names the band of one choice and the size of both.
 
     `NARROW`: the 24 bins of 0.5–12 Hz, as in the authors' release. `WIDE`: 0.5–24 Hz, the text's band, in pairs.
-    `docs/decisions/0003-spectrogram-rows.md` has the measurement behind the default.
+    `docs/decisions/0003-spectrogram-rows.md` has the measurements, which do not settle the default yet.
     """
 
     NARROW = "narrow"

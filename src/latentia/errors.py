@@ -9,5 +9,13 @@ class CheckpointError(LatentiaError):
     """A checkpoint is missing, damaged or of another model."""
 
 
+class DataError(LatentiaError):
+    """Data are missing, damaged, or not what the model or the data set's format wants."""
+
+
+class SettingError(LatentiaError):
+    """A setting is unknown, misspelt, or contradicts another."""
+
+
 class TrainingError(LatentiaError):
     """Training cannot go on; the message names the last good checkpoint."""

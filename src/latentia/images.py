@@ -45,11 +45,11 @@ class ImageFormat:
         return f"{self.channels}×{self.height}×{self.width} with {self.bits} bits"
 
 
-def to_unit_range(images: Integer[Tensor, "..."], levels: int) -> Float[Tensor, "..."]:
+def to_unit_range(images: Integer[Tensor, "*shape"], levels: int) -> Float[Tensor, "*shape"]:
     """Map whole numbers 0 … levels − 1 to −1 … 1, evenly, as float32."""
     return images.to(torch.float32) * (2.0 / (levels - 1)) - 1.0
 
 
-def reduce_bits(images: Integer[Tensor, "..."], bits: int) -> Integer[Tensor, "..."]:
+def reduce_bits(images: Integer[Tensor, "*shape"], bits: int) -> Integer[Tensor, "*shape"]:
     """Keep the upper bits of 8-bit images: floor(x · 2^bits / 256), as the thesis quantises CelebAHQ (A.3)."""
     return images >> (8 - bits)

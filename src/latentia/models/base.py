@@ -93,6 +93,8 @@ class LatentVariableModel(nn.Module, ABC):
         if images.ndim != 4 or tuple(images.shape[1:]) != wanted.shape:
             got = "×".join(map(str, images.shape[1:]))
             raise DataError(f"The model wants images of {wanted}; it got {got}.")
+        if images.dtype is torch.uint8 and wanted.bits == 8:
+            return  # nothing else fits into a byte
         if images.numel() and not 0 <= int(images.min()) <= int(images.max()) < wanted.levels:
             raise DataError(
                 f"The model wants values 0 to {wanted.levels - 1}; it got {int(images.min())} to {int(images.max())}."

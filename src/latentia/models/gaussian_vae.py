@@ -1,0 +1,126 @@
+"""A VAE without hierarchy: one vector of Gaussian latent variables between a convolutional encoder and decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
+
+from latentia.errors import SettingError
+from latentia.images import ImageFormat, to_unit_range
+from latentia.models.base import Generation, Inference, LatentVariableModel
+from latentia.models.observations import ObservationName, choose_observation
+
+
+@dataclass(frozen=True, kw_only=True)
+class GaussianVAEConfig:
+    """Size of a Gaussian VAE. The widths are thesis B's."""
+
+    widths: tuple[int, ...] = (32, 64, 128, 256)
+    """Channels of the encoder's convolutions; the decoder mirrors them."""
+    latent_size: int = 64
+    observation: ObservationName = "logistic_mixture"
+    components: int = 5
+    """Components of the mixture of logistics."""
+
+    def __post_init__(self) -> None:
+        if not self.widths or min(*self.widths, self.latent_size, self.components) < 1:
+            raise SettingError("A Gaussian VAE has one or more widths, all of them and its latent size 1 or more.")
+
+    def build(self, image_format: ImageFormat) -> GaussianVAE:
+        """Make the model for images of a format, with fresh weights drawn from torch's random state."""
+        return GaussianVAE(self, image_format)
+
+
+class GaussianVAE(LatentVariableModel):
+    """q(z | x) and p(z) are diagonal Gaussians, the divergence between them is in closed form.
+
+    Encoder: 3×3 convolution – batch norm – leaky ReLU for each width, with stride 2 while both sides of the map are
+    even. Decoder: linear – ReLU – batch norm, the mirrored transposed convolutions, and a convolution to the parameters
+    of the observation model (thesis B; for images of 28×28 the strides are 2, 2, 1, 1).
+    """
+
+    def __init__(self, config: GaussianVAEConfig, image_format: ImageFormat) -> None:
+        super().__init__()
+        self.config = config
+        self.image_format = image_format
+        self.observation = choose_observation(config.observation, image_format, config.components)
+        strides, size = _strides(image_format, len(config.widths))
+        self._map = (config.widths[-1], *size)
+        features = self._map[0] * size[0] * size[1]
+        inputs = (image_format.channels, *config.widths[:-1])
+        self.encoder = nn.Sequential(
+            *(_down(*sizes) for sizes in zip(inputs, config.widths, strides, strict=True)),
+            nn.Flatten(),
+            nn.Linear(features, 2 * config.latent_size),
+        )
+        outputs = (*config.widths[-2::-1], config.widths[0])
+        self.expand = nn.Sequential(nn.Linear(config.latent_size, features), nn.ReLU(), nn.BatchNorm1d(features))
+        self.decoder = nn.Sequential(
+            *(_up(*sizes) for sizes in zip(config.widths[::-1], outputs, strides[::-1], strict=True)),
+            nn.Conv2d(config.widths[0], self.observation.channels, 3, padding=1),
+        )
+
+    @property
+    def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """One layer: (latent_size,)."""
+        return ((self.config.latent_size,),)
+
+    def infer(self, images: Integer[Tensor, "batch channels height width"]) -> Inference:
+        """Draw z from the posterior, q(z | x). Errors: DataError for images of another format."""
+        self.check(images)
+        encoded = self.encoder(to_unit_range(images, self.image_format.levels))
+        loc, log_variance = encoded.float().chunk(2, 1)
+        # Not validated: a training that has gone wrong shows in its loss, where the guard of the loop looks.
+        posterior = Normal(loc, (0.5 * log_variance).exp(), validate_args=False)
+        prior = self._prior(len(images), loc)
+        latent = posterior.rsample()
+        return Inference(
+            latents=(latent,),
+            log_posterior=posterior.log_prob(latent).sum(1, keepdim=True),
+            log_prior=prior.log_prob(latent).sum(1, keepdim=True),
+            divergence=kl_divergence(posterior, prior).sum(1, keepdim=True),
+            likelihood=self.observation(self._decode(latent)),
+        )
+
+    def generate(self, count: int, given: Sequence[Tensor] = (), temperature: float = 1.0) -> Generation:
+        """Take z as it is given, or draw it from the prior at `temperature` times its standard deviation."""
+        if given:
+            latent = given[0]
+        else:
+            latent = temperature * self._prior(count, next(self.parameters())).sample()
+        return Generation(latents=(latent,), likelihood=self.observation(self._decode(latent)))
+
+    def _prior(self, count: int, like: Tensor) -> Normal:
+        loc = like.new_zeros(count, self.config.latent_size)
+        return Normal(loc, torch.ones_like(loc), validate_args=False)
+
+    def _decode(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch parameters height width"]:
+        return self.decoder(self.expand(latent).unflatten(1, self._map))
+
+
+def _strides(image_format: ImageFormat, count: int) -> tuple[list[int], tuple[int, int]]:
+    """Give the convolutions' strides, and the size of the map after them."""
+    height, width = image_format.height, image_format.width
+    strides = []
+    for _ in range(count):
+        halves = height % 2 == 0 and width % 2 == 0
+        strides.append(2 if halves else 1)
+        if halves:
+            height, width = height // 2, width // 2
+    return strides, (height, width)
+
+
+def _down(inputs: int, outputs: int, stride: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1), nn.BatchNorm2d(outputs), nn.LeakyReLU()
+    )
+
+
+def _up(inputs: int, outputs: int, stride: int) -> nn.Module:
+    widen = nn.ConvTranspose2d(inputs, outputs, 3, stride=stride, padding=1, output_padding=stride - 1)
+    return nn.Sequential(widen, nn.BatchNorm2d(outputs), nn.LeakyReLU())

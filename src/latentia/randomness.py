@@ -11,7 +11,8 @@ import torch
 
 def stream(*numbers: int) -> int:
     """Make one 64-bit seed of several numbers, such as a run's seed and a step, without streams that overlap."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+    # The closing 1: numpy fills up with zeros, so that (seed,) and (seed, 0) would be one stream.
+    return int(np.random.SeedSequence((*numbers, 1)).generate_state(1, np.uint64)[0])
 
 
 @contextmanager

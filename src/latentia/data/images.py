@@ -1,0 +1,170 @@
+"""Sets of images: the bytes, their format, and where they come from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Integer, UInt8
+from torch import Tensor
+
+from latentia.errors import DataError
+from latentia.images import ImageFormat
+from latentia.randomness import stream
+
+Images = UInt8[np.ndarray, "count channels height width"]
+Labels = Integer[np.ndarray, " count"]
+
+BLOCK_BYTES = 1 << 26
+"""Sets may be larger than memory; what reads all of one goes through it in blocks of this size."""
+
+
+class Split(StrEnum):
+    """A part of a data set. Nothing is ever chosen by the test part."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a published data set comes from, and how large it is there."""
+
+    title: str
+    origin: str
+    """Address of the page that publishes it."""
+    licence: str
+    counts: Mapping[Split, int]
+    """Images in each published part; validation images are taken from the end of the training part."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSet:
+    """Images of one split: whole numbers 0 … levels − 1 as bytes, in memory or mapped from a file.
+
+    Errors: DataError where the bytes are not of the format.
+    """
+
+    images: Images
+    format: ImageFormat
+    name: str
+    """Name of the data set; variants that are not comparable have different names."""
+    split: Split
+    labels: Labels | None = None
+    source: Source | None = None
+
+    def __post_init__(self) -> None:
+        if self.images.shape[1:] != self.format.shape:
+            got = "×".join(map(str, self.images.shape[1:]))
+            raise DataError(f"{self.name} was to hold images of {self.format}; it holds {got}.")
+        if len(self.images) == 0:
+            raise DataError(f"{self.name} has no images in its split '{self.split}'.")
+        if self.labels is not None and len(self.labels) != len(self.images):
+            raise DataError(f"{self.name} has {len(self.labels)} labels for {len(self.images)} images.")
+        if self.format.bits < 8:
+            most = max(int(self.images[block].max()) for block in self._blocks())
+            if most >= self.format.levels:
+                raise DataError(
+                    f"{self.name} was to hold values 0 to {self.format.levels - 1} ({self.format.bits} bits); "
+                    f"it holds {most}."
+                )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Checksum of the content: format and bytes, whatever file they came from."""
+        digest = hashlib.sha256(str(self.format).encode())
+        for block in self._blocks():
+            digest.update(np.ascontiguousarray(self.images[block]).data)
+        return digest.hexdigest()
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What a figure measured on these images must carry, in JSON's types."""
+        return {
+            "data_set": self.name,
+            "split": str(self.split),
+            "count": len(self),
+            "format": str(self.format),
+            "sha256": self.sha256,
+        }
+
+    def tensor(self, places: slice | Integer[np.ndarray, " batch"]) -> UInt8[Tensor, "batch channels height width"]:
+        """Copy some images into a tensor."""
+        return torch.from_numpy(np.array(self.images[places]))
+
+    def first(self, count: int) -> ImageSet:
+        """The first images alone. Errors: DataError where there are fewer."""
+        if not 1 <= count <= len(self):
+            raise DataError(f"{self.name} has {len(self)} images in its split '{self.split}', not {count}.")
+        return replace(self, images=self.images[:count], labels=None if self.labels is None else self.labels[:count])
+
+    def with_bits(self, bits: int) -> ImageSet:
+        """Keep the upper bits of 8-bit images: floor(x · 2^bits / 256). One bit is a threshold at half the range.
+
+        Errors: DataError where the images have not 8 bits.
+        """
+        if bits == self.format.bits:
+            return self
+        if self.format.bits != 8:
+            raise DataError(f"Bits are taken from 8-bit images; {self.name} has {self.format.bits} bits.")
+        return replace(self, images=self.images >> np.uint8(8 - bits), format=replace(self.format, bits=bits))
+
+    def drawn_binary(self, seed: int) -> ImageSet:
+        """Draw one binary image from each, for evaluation: a pixel is 1 with probability value / (levels − 1).
+
+        Training draws anew at each step (`latentia.data.batches.ShuffledImages`). The seed becomes part of the name,
+        because figures on other draws are figures on other images.
+        """
+        generator = torch.Generator().manual_seed(stream(seed))
+        binary = np.empty_like(self.images)
+        for block in self._blocks():
+            binary[block] = draw_binary(self.tensor(block), self.format.levels, generator).numpy()
+        name = f"{self.name}, binary draw {seed}"
+        return replace(self, images=binary, format=replace(self.format, bits=1), name=name)
+
+    def _blocks(self) -> list[slice]:
+        size = max(1, BLOCK_BYTES // self.format.dimensions)
+        return [slice(start, start + size) for start in range(0, len(self), size)]
+
+
+@runtime_checkable
+class DataSource(Protocol):
+    """A data set that can be loaded: one configuration class per data set."""
+
+    @property
+    def name(self) -> str:
+        """Name of the data set, before it is loaded."""
+
+    def load(self, split: Split) -> ImageSet:
+        """Load one split. Errors: DataError where the data are missing, damaged or not what was asked for."""
+
+
+def draw_binary(
+    images: UInt8[Tensor, "batch channels height width"], levels: int, generator: torch.Generator
+) -> UInt8[Tensor, "batch channels height width"]:
+    """Draw each pixel as 1 with probability value / (levels − 1), else 0."""
+    return (torch.rand(images.shape, generator=generator) * (levels - 1) < images).to(torch.uint8)
+
+
+def part_of_training(count: int, *, split: Split, validation: int, name: str) -> slice:
+    """Places of the training or validation images among `count`: the last `validation` of them are held out.
+
+    Errors: DataError where nothing is left to train on, or no validation images were asked for but they are loaded.
+    """
+    if not 0 <= validation < count:
+        raise DataError(f"{name} has {count} training images; {validation} of them cannot be kept for validation.")
+    if split is Split.TRAIN:
+        return slice(0, count - validation)
+    if validation == 0:
+        raise DataError(f"{name} has no validation images of its own: say how many to keep with 'validation'.")
+    return slice(count - validation, count)

@@ -31,7 +31,7 @@ def resize_nearest(
 
 
 def convolution(in_channels: int, out_channels: int, *, stride: int = 1, upsample: bool = False) -> nn.Module:
-    """Make the convolution of a ladder: 3×3, or 4×4 with stride 2 downwards, or transposed 4×4 with stride 2 upwards."""
+    """Make a ladder's convolution: 3×3, or 4×4 with stride 2 downwards, or transposed 4×4 with stride 2 upwards."""
     if upsample:
         return nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1)
     if stride == 2:

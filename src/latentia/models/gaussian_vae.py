@@ -89,10 +89,7 @@ class GaussianVAE(LatentVariableModel):
 
     def generate(self, count: int, given: Sequence[Tensor] = (), temperature: float = 1.0) -> Generation:
         """Take z as it is given, or draw it from the prior at `temperature` times its standard deviation."""
-        if given:
-            latent = given[0]
-        else:
-            latent = temperature * self._prior(count, next(self.parameters())).sample()
+        latent = given[0] if given else temperature * self._prior(count, next(self.parameters())).sample()
         return Generation(latents=(latent,), likelihood=self.observation(self._decode(latent)))
 
     def _prior(self, count: int, like: Tensor) -> Normal:

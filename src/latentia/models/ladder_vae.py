@@ -64,7 +64,7 @@ class SpatialDependencyConfig:
 
 
 class SpatialDependencies:
-    """Makes the layers of SDN-VAE: residual spatial dependency layers, whose directions alternate from layer to layer."""
+    """Makes the layers of SDN-VAE: residual spatial dependency layers, whose directions alternate."""
 
     def __init__(self, config: SpatialDependencyConfig) -> None:
         self._config = config
@@ -231,7 +231,8 @@ class LadderVAE(LatentVariableModel):
     def _padded(self) -> tuple[int, int]:
         """Height and width after padding: multiples of what the way up divides them by."""
         divisor = 1 << (len(self.config.layers) - 1)
-        return tuple(size + -size % divisor for size in self.image_format.shape[1:])  # type: ignore[return-value]
+        height, width = self.image_format.shape[1:]
+        return (height + -height % divisor, width + -width % divisor)
 
     def _pad(
         self, images: Float[Tensor, "batch channels height width"]

@@ -1,8 +1,8 @@
 """The baseline blocks B1–B4 of Table 4.2, reconstructed.
 
 Their figure is not in the thesis' text, which says of them: larger kernels, or deeper networks, and gives their numbers
-of parameters in the whole VAE. These blocks are of those two kinds, and of the size that comes near those numbers at the
-thesis' width. Which of B1–B4 was of which kind is our guess, from the numbers and the time per iteration.
+of parameters in the whole VAE. These blocks are of those two kinds, and of a size that comes near those numbers at
+the thesis' width. Which of B1–B4 was of which kind is our guess, from the numbers and the time per iteration.
 """
 
 from __future__ import annotations

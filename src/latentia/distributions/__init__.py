@@ -1,0 +1,33 @@
+"""Distributions over images of whole numbers, the observation models that make them, and divergences. Nats."""
+
+from latentia.distributions.categorical import CategoricalLevels
+from latentia.distributions.discretized import Discretized
+from latentia.distributions.divergences import gaussian_divergence
+from latentia.distributions.improper import ImproperDiscretizedLogistic
+from latentia.distributions.logistic import Logistic
+from latentia.distributions.logistic_mixture import LogisticMixture
+from latentia.distributions.observation import (
+    BernoulliPixels,
+    CategoricalPixels,
+    LogisticMixturePixels,
+    LogisticPixels,
+    Observation,
+)
+from latentia.distributions.pixels import ImageDistribution, IndependentPixels, PixelDistribution
+
+__all__ = [
+    "BernoulliPixels",
+    "CategoricalLevels",
+    "CategoricalPixels",
+    "Discretized",
+    "ImageDistribution",
+    "ImproperDiscretizedLogistic",
+    "IndependentPixels",
+    "Logistic",
+    "LogisticMixture",
+    "LogisticMixturePixels",
+    "LogisticPixels",
+    "Observation",
+    "PixelDistribution",
+    "gaussian_divergence",
+]

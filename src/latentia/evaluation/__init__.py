@@ -1,0 +1,35 @@
+"""Evaluation of any latent-variable model: likelihoods with their provenance, use of the latents, neighbours."""
+
+from latentia.evaluation.bits_per_dimension import (
+    Bits,
+    Difference,
+    Provenance,
+    bits_per_dimension,
+    difference,
+    nats_to_bits,
+    require_comparable,
+)
+from latentia.evaluation.bound import BoundTerms, evaluate_bound
+from latentia.evaluation.importance import ImportanceEstimate, importance_weighted
+from latentia.evaluation.latent_usage import LayerUsage, UnitUsage, layer_usage, unit_usage
+from latentia.evaluation.neighbours import Neighbours, nearest_neighbours
+
+__all__ = [
+    "Bits",
+    "BoundTerms",
+    "Difference",
+    "ImportanceEstimate",
+    "LayerUsage",
+    "Neighbours",
+    "Provenance",
+    "UnitUsage",
+    "bits_per_dimension",
+    "difference",
+    "evaluate_bound",
+    "importance_weighted",
+    "layer_usage",
+    "nats_to_bits",
+    "nearest_neighbours",
+    "require_comparable",
+    "unit_usage",
+]

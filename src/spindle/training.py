@@ -23,6 +23,7 @@ from latentia.training import (
     Outcome,
     Precision,
     Progress,
+    StepContext,
     Task,
     fit,
     run_record,
@@ -235,10 +236,10 @@ class _Training:
         if missing:
             self.notes.append(f"The training labels held no {' and no '.join(missing)}: this model never finds it.")
 
-    def loss(self, module: nn.Module, batch: tuple[Tensor, Tensor], generator: Generator) -> Tensor:
+    def loss(self, module: nn.Module, batch: tuple[Tensor, Tensor], context: StepContext) -> Tensor:
         images, labels = batch
         if self.config.augment:
-            images = change_electrodes(images, generator)
+            images = change_electrodes(images, context.generator)
         return weighted_cross_entropy(module(images).float(), labels)
 
     def loop_settings(self) -> LoopSettings:
@@ -259,8 +260,8 @@ class _Training:
     def remember(self, kind: _Network, outcome: Outcome) -> None:
         self.write_history(kind, outcome.history)
         self.history += [{"network": kind.name, **row} for row in outcome.history]
-        best = outcome.history[outcome.best_pass]
-        names = [name for name in best if name not in ("pass", "loss")]
+        best = outcome.history[outcome.best]
+        names = [name for name in best if name not in ("pass", "step", "seconds", "loss")]
         self.figures |= {f"{kind.name}_held_out_{name.removeprefix('held_out_')}": best[name] for name in names}
         if outcome.skipped:
             self.notes.append(f"{outcome.skipped} steps of the {kind.name} network were skipped: not finite.")
@@ -269,7 +270,7 @@ class _Training:
         names = ["network", "pass", "loss", "held_out_loss", "balanced_accuracy"]
         names += [f"f1_{name}" for name in STAGE.classes + ARTIFACT.classes]
         with atomic_path(self.folder / HISTORY) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, names, restval="")
+            writer = csv.DictWriter(file, names, restval="", extrasaction="ignore")
             writer.writeheader()
             writer.writerows([*self.history, *({"network": kind.name, **row} for row in rows)])
 

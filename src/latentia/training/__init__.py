@@ -1,18 +1,33 @@
 """Training: an explicit loop, checkpoints that resume to the bit, and the record of a run."""
 
 from latentia.training.checkpoint import Extras, load_checkpoint, save_checkpoint
-from latentia.training.loop import Batches, Evaluation, LoopSettings, Outcome, Precision, Progress, Task, fit
+from latentia.training.loop import fit
 from latentia.training.record import hardware, run_record, source_version, write_record
+from latentia.training.task import (
+    Batches,
+    Evaluation,
+    LoopSettings,
+    Loss,
+    Outcome,
+    Precision,
+    Progress,
+    StepContext,
+    Task,
+)
+from latentia.training.weight_average import WeightAverage
 
 __all__ = [
     "Batches",
     "Evaluation",
     "Extras",
     "LoopSettings",
+    "Loss",
     "Outcome",
     "Precision",
     "Progress",
+    "StepContext",
     "Task",
+    "WeightAverage",
     "fit",
     "hardware",
     "load_checkpoint",

@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from latentia.errors import CheckpointError
 from latentia.files import atomic_path
 
-FORMAT = "latentia-checkpoint-1"
+FORMAT = "latentia-checkpoint-2"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,85 @@
+"""One process or several: who does what, and how they agree.
+
+Several processes come from `torchrun`, on one machine or more; each holds the whole module and takes its share of
+every batch's micro-batches. All evaluate, on the same data with the same random numbers; the first one's score
+decides, and the first one alone writes files and reports.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, distributed
+
+from latentia.errors import SettingError
+from latentia.training.task import LoopSettings
+
+
+def launch(settings: LoopSettings) -> Fabric:
+    """Join the other processes where `torchrun` started several; gradients are then averaged over them (DDP).
+
+    They talk through NCCL on graphics cards and through gloo on processors. Errors: SettingError where the
+    micro-batches cannot be shared out evenly.
+    """
+    world = (
+        int(os.environ["WORLD_SIZE"]) if distributed.is_available() and distributed.is_torchelastic_launched() else 1
+    )
+    if settings.micro_batches % world:
+        raise SettingError(
+            f"{world} processes share the micro-batches of a step, so micro_batches must be a multiple of {world}; "
+            f"it is {settings.micro_batches}."
+        )
+    if world == 1:
+        return Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision)
+    local = int(os.environ["LOCAL_WORLD_SIZE"])
+    fabric = Fabric(
+        accelerator=settings.accelerator,
+        devices=local,
+        num_nodes=world // local,
+        strategy="ddp",
+        precision=settings.precision,
+    )
+    fabric.launch()
+    return fabric
+
+
+def _from_torchrun() -> bool:
+    return distributed.is_available() and distributed.is_torchelastic_launched()
+
+
+def total(fabric: Fabric, values: Tensor) -> Tensor:
+    """Sum over all processes."""
+    if fabric.world_size > 1:
+        distributed.all_reduce(values)
+    return values
+
+
+def of_first(fabric: Fabric, value: float) -> float:
+    """The first process's value, on all of them."""
+    if fabric.world_size == 1:
+        return value
+    shared = torch.tensor([value], dtype=torch.float64, device=fabric.device)
+    distributed.broadcast(shared, src=0)
+    return float(shared)
+
+
+def part_of(batch: Any, part: int, parts: int) -> Any:
+    """Cut out one of `parts` equal parts of a batch: of each tensor in it, along axis 0, in order.
+
+    Errors: SettingError where a tensor cannot be cut evenly, or something in the batch is no tensor.
+    """
+    if parts == 1:
+        return batch
+    if isinstance(batch, Tensor):
+        if len(batch) % parts:
+            raise SettingError(f"A batch of {len(batch)} cannot be cut into {parts} equal micro-batches.")
+        return batch.chunk(parts)[part]
+    if isinstance(batch, Mapping):
+        return {name: part_of(value, part, parts) for name, value in batch.items()}
+    if isinstance(batch, tuple | list):
+        return tuple(part_of(value, part, parts) for value in batch)
+    raise SettingError(f"Micro-batches are cut out of tensors, tuples, lists and mappings, not of {type(batch)}.")

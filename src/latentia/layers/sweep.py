@@ -1,0 +1,220 @@
+"""One sweep of a spatial dependency layer: lines are corrected one after the other, each by the line before it.
+
+Source: thesis A, Algorithm 1. All four directions are this one sweep on features that are laid out for it.
+
+The features of a map lie line by line, (lines, positions, batch, features). A line is then one matrix of
+positions·batch rows, and its neighbours to either side are the same rows shifted by `batch`: no copy, no padding.
+The gates of a position share a row of four slots, [m, r, z, n], where m is n's own part: the own-feature products of
+all positions write the first three slots at once, the neighbours' products of a line add to the last three.
+
+The sweep and its gradient are two operators of torch's library, so that `torch.compile` and `torch.export` see one
+node each instead of a loop. A kernel for another device takes their place with `correct.register_kernel("cuda")` and
+`correct_backward.register_kernel("cuda")`; every device without one runs the code here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+SIGMOID_BACKWARD = torch.ops.aten.sigmoid_backward.grad_input
+TANH_BACKWARD = torch.ops.aten.tanh_backward.grad_input
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """Weights of a cell, and how to sweep; see `correct`."""
+
+    own_weight: Tensor
+    own_bias: Tensor
+    neighbour_weight: Tensor
+    neighbour_bias: Tensor
+    reverse: bool
+    update_first_line: bool
+
+    def lines(self, count: int) -> list[int]:
+        """Indices of the lines in the order of the sweep."""
+        return list(range(count - 1, -1, -1) if self.reverse else range(count))
+
+    def taps(self, line: Tensor, previous: Tensor, batch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Pair each neighbour's weight, at j − 1, j and j + 1, with the rows it leads to and the rows it comes from."""
+        inner = len(line) - batch
+        yield self.neighbour_weight[1], line, previous
+        if inner:
+            yield self.neighbour_weight[0], line[batch:], previous[:inner]
+            yield self.neighbour_weight[2], line[:inner], previous[batch:]
+
+
+@torch.library.custom_op(
+    "latentia::correct",
+    mutates_args=(),
+    schema="(Tensor features, Tensor own_weight, Tensor own_bias, Tensor neighbour_weight, Tensor neighbour_bias, "
+    "bool reverse, bool update_first_line, bool keep) -> (Tensor, Tensor)",
+)
+def correct(features: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
+    """Sweep over a map: line i's features become z·I + (1 − z)·n, its gates hearing line i − 1 as already corrected.
+
+    Arguments, F being the number of features:
+    - `features`: I, (lines, positions, batch, F);
+    - `own_weight`: (3F, F) and `own_bias`: (3F,) for the slots m, r, z;
+    - `neighbour_weight`: (3, 3F, F) for the neighbours at j − 1, j, j + 1, and `neighbour_bias`: (3F,), for r, z, n;
+    - `reverse`: from the last line to the first; `update_first_line`: or leave the first one as it is;
+    - `keep`: whether to return the gates for the gradient, which computes them again otherwise.
+
+    Returns the corrected features, and the gates (lines, positions·batch, 4F), empty without `keep`.
+    """
+    *weights, reverse, update_first_line, keep = arguments
+    corrected, gates = _sweep(features, _task(weights, reverse, update_first_line))
+    return corrected, gates if keep else gates.new_empty(0)
+
+
+@torch.library.custom_op(
+    "latentia::correct_backward",
+    mutates_args=(),
+    schema="(Tensor grad, Tensor features, Tensor corrected, Tensor gates, Tensor own_weight, Tensor own_bias, "
+    "Tensor neighbour_weight, Tensor neighbour_bias, bool reverse, bool update_first_line) "
+    "-> (Tensor, Tensor, Tensor, Tensor, Tensor)",
+)
+def correct_backward(
+    grad: Tensor, features: Tensor, corrected: Tensor, gates: Tensor, *arguments: Any
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Give the gradients of `correct` for its five tensors, from that of its first output."""
+    *weights, reverse, update_first_line = arguments
+    task = _task(weights, reverse, update_first_line)
+    if not gates.numel():
+        corrected, gates = _sweep(features, task)
+    return _sweep_backward(grad, features, corrected, gates, task)
+
+
+def _task(weights: list[Tensor], reverse: bool, update_first_line: bool) -> _Task:
+    own_weight, own_bias, neighbour_weight, neighbour_bias = weights
+    return _Task(
+        own_weight=own_weight,
+        own_bias=own_bias,
+        neighbour_weight=neighbour_weight,
+        neighbour_bias=neighbour_bias,
+        reverse=reverse,
+        update_first_line=update_first_line,
+    )
+
+
+def _sweep(features: Tensor, task: _Task) -> tuple[Tensor, Tensor]:
+    count, positions, batch, size = features.shape
+    with torch.autocast(features.device.type, enabled=False):
+        own = features.reshape(count, positions * batch, size)
+        gates = own.new_empty(count, positions * batch, 4 * size)
+        gates[..., 3 * size :] = task.neighbour_bias[2 * size :]
+        bias = task.own_bias.clone()
+        bias[size:] += task.neighbour_bias[: 2 * size]
+        torch.addmm(bias, own.flatten(0, 1), task.own_weight.t(), out=gates.flatten(0, 1)[:, : 3 * size])
+        corrected = torch.empty_like(own)
+        previous = None
+        for line in task.lines(count):
+            if previous is None and not task.update_first_line:
+                corrected[line] = own[line]
+            else:
+                if previous is not None:
+                    for weight, rows, source in task.taps(gates[line, :, size:], previous, batch):
+                        rows.addmm_(source, weight.t())
+                _open_gates(gates[line], own[line], corrected[line])
+            previous = corrected[line]
+    return corrected.view(features.shape), gates
+
+
+def _open_gates(gates: Tensor, own: Tensor, corrected: Tensor) -> None:
+    """Turn the sums in a line's slots into r, z and n, in place, and write the line's corrected features."""
+    size = own.shape[1]
+    gates[:, size : 3 * size].sigmoid_()
+    m, r, z, n = gates.chunk(4, 1)
+    n.addcmul_(r, m).tanh_()
+    torch.lerp(n, own, z, out=corrected)
+
+
+def _sweep_backward(
+    grad: Tensor, features: Tensor, corrected: Tensor, gates: Tensor, task: _Task
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    count, positions, batch, size = features.shape
+    with torch.autocast(features.device.type, enabled=False):
+        own, states = (tensor.reshape(count, positions * batch, size) for tensor in (features, corrected))
+        grad_own = grad.reshape(own.shape).clone()
+        slots = torch.empty_like(gates)
+        order = task.lines(count)
+        for place in range(count - 1, -1, -1):
+            line = order[place]
+            if not place and not task.update_first_line:
+                slots[line] = 0
+                continue
+            _close_gates(grad_own[line], own[line], gates[line], slots[line])
+            if place:
+                before = order[place - 1]
+                for weight, rows, target in task.taps(slots[line, :, size:], grad_own[before], batch):
+                    target.addmm_(rows, weight)
+        grad_neighbours = torch.zeros_like(task.neighbour_weight)
+        for before, line in pairwise(order):
+            pairs = task.taps(slots[line, :, size:], states[before], batch)
+            for tap, (_, rows, source) in zip((1, 0, 2), pairs, strict=False):
+                grad_neighbours[tap].addmm_(rows.t(), source)
+        flat = slots.flatten(0, 1)
+        grad_own.flatten(0, 1).addmm_(flat[:, : 3 * size], task.own_weight)
+        grad_own_weight = flat[:, : 3 * size].t() @ own.flatten(0, 1)
+        sums = flat.sum(0)
+    return (
+        grad_own.view(features.shape),
+        grad_own_weight,
+        sums[: 3 * size].clone(),
+        grad_neighbours,
+        sums[size:].clone(),
+    )
+
+
+def _close_gates(grad: Tensor, own: Tensor, gates: Tensor, slots: Tensor) -> None:
+    """From the gradient of a line's corrected features, get those of its slots, and in place that of I through z·I."""
+    m, r, z, n = gates.chunk(4, 1)
+    grad_m, grad_r, grad_z, grad_n = slots.chunk(4, 1)
+    scratch = torch.sub(own, n)
+    SIGMOID_BACKWARD(scratch.mul_(grad), z, grad_input=grad_z)
+    torch.mul(grad, z, out=scratch)
+    TANH_BACKWARD(grad.sub_(scratch), n, grad_input=grad_n)
+    grad.copy_(scratch)
+    torch.mul(grad_n, r, out=grad_m)
+    SIGMOID_BACKWARD(torch.mul(grad_n, m, out=scratch), r, grad_input=grad_r)
+
+
+@correct.register_fake
+def _(features: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
+    count, positions, batch, size = features.shape
+    gates = (count, positions * batch, 4 * size) if arguments[-1] else (0,)
+    return features.new_empty(features.shape), features.new_empty(gates)
+
+
+@correct_backward.register_fake
+def _(
+    grad: Tensor, features: Tensor, corrected: Tensor, gates: Tensor, *arguments: Any
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    own_weight, own_bias, neighbour_weight, neighbour_bias = (torch.empty_like(weight) for weight in arguments[:4])
+    return features.new_empty(features.shape), own_weight, own_bias, neighbour_weight, neighbour_bias
+
+
+def _remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    features, *weights, ctx.reverse, ctx.update_first_line, _ = inputs
+    corrected, gates = output
+    ctx.mark_non_differentiable(gates)
+    ctx.save_for_backward(features, corrected, gates, *weights)
+
+
+def _differentiate(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+    gradients = correct_backward(grad, *ctx.saved_tensors, ctx.reverse, ctx.update_first_line)
+    return (*gradients, None, None, None)
+
+
+def _refuse(ctx: Any, *grads: Tensor) -> None:
+    raise NotImplementedError("A spatial dependency layer has first derivatives alone; its gradient has no gradient.")
+
+
+correct.register_autograd(_differentiate, setup_context=_remember)
+correct_backward.register_autograd(_refuse)

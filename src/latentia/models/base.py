@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
-from torch.distributions import Distribution
 
+from latentia.distributions import ImageDistribution
 from latentia.errors import DataError
 from latentia.images import ImageFormat
 
@@ -38,7 +38,7 @@ class Inference:
     log_posterior: Float[Tensor, "batch layers"]
     log_prior: Float[Tensor, "batch layers"]
     divergence: Float[Tensor, "batch layers"]
-    likelihood: Distribution
+    likelihood: ImageDistribution
     """Over whole images, given the drawn latents."""
 
 
@@ -47,7 +47,7 @@ class Generation:
     """Latent variables, some given and the others drawn from the prior, and the images' distribution given them."""
 
     latents: tuple[Tensor, ...]
-    likelihood: Distribution
+    likelihood: ImageDistribution
 
 
 class LatentVariableModel(nn.Module, ABC):

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle, islice
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
-from torch.distributions import Distribution
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from latentia.distributions import ImageDistribution
 from latentia.errors import SettingError
 from latentia.images import ImageFormat, to_unit_range
 from latentia.layers.ladder import DownBlock, Drawn, RungChannels, UpBlock
@@ -68,7 +69,7 @@ class SpatialDependencies:
 
     def __init__(self, config: SpatialDependencyConfig) -> None:
         self._config = config
-        self._next = 0
+        self._turn = cycle(Direction)
 
     def __call__(
         self, in_channels: int, out_channels: int, *, scale: int, upsample: bool = False, last: bool = False
@@ -77,10 +78,7 @@ class SpatialDependencies:
         features = self._config.features[scale]
         if not features:
             return convolution(in_channels, out_channels, upsample=upsample)
-        order = list(Direction)
-        count = len(order) if last else self._config.directions
-        directions = tuple(order[(self._next + place) % len(order)] for place in range(count))
-        self._next += count
+        directions = tuple(islice(self._turn, len(Direction) if last else self._config.directions))
         return ResidualSpatialDependency(
             in_channels,
             out_channels,
@@ -170,7 +168,9 @@ class LadderVAE(LatentVariableModel):
         rung = RungChannels(deterministic=config.channels, latent=config.latent_channels, context=config.flow_channels)
         halved = config.layers[-1] == 0
         self.input = convolution(image_format.channels, config.channels, stride=2 if halved else 1)
-        self.ups = nn.ModuleList(UpBlock(rung, stride=2 if one.halves else 1) for one in self._rungs)
+        self.ups = nn.ModuleList(
+            UpBlock(rung, stride=2 if one.halves else 1, topmost=one is self._rungs[-1]) for one in self._rungs
+        )
         self.top = nn.Parameter(torch.zeros(config.channels, 1, 1))
         self.blocks = nn.ModuleList(
             DownBlock(
@@ -246,7 +246,7 @@ class LadderVAE(LatentVariableModel):
     def _start(self, count: int) -> Float[Tensor, "batch channels rows columns"]:
         return self.top.expand(count, -1, *self.latent_shapes[0][1:])
 
-    def _likelihood(self, state: Float[Tensor, "batch channels rows columns"]) -> Distribution:
+    def _likelihood(self, state: Float[Tensor, "batch channels rows columns"]) -> ImageDistribution:
         parameters = self.output(functional.elu(state))
         height, width = self.image_format.shape[1:]
         top, left = ((whole - size) // 2 for whole, size in zip(self._padded, (height, width), strict=True))

@@ -7,8 +7,8 @@ import pytest
 import torch
 from tests.latentia.models.linear_gaussian import LinearGaussian, some_images
 from torch import Tensor
-from torch.distributions import Categorical, Independent
 
+from latentia.distributions import CategoricalPixels
 from latentia.errors import SettingError
 from latentia.evaluation import evaluate_bound, layer_usage, unit_usage
 from latentia.images import ImageFormat
@@ -30,7 +30,7 @@ class Posterior(LatentVariableModel):
     def infer(self, images: Tensor) -> Inference:
         draws = images.flatten(1) * self.slopes + torch.randn(len(images), 4)
         nothing = torch.zeros(len(images), 1)
-        likelihood = Independent(Categorical(logits=torch.zeros(len(images), *SMALL.shape, 4)), 3)
+        likelihood = CategoricalPixels(image_channels=1, levels=4)(torch.zeros(len(images), 4, 1, 4))
         return Inference(
             latents=(draws,), log_posterior=nothing, log_prior=nothing, divergence=nothing, likelihood=likelihood
         )

@@ -11,10 +11,11 @@ import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
-from torch.distributions import Distribution, Normal, constraints, kl_divergence
+from torch.distributions import Normal, kl_divergence
 
+from latentia.distributions import ImageDistribution
 from latentia.images import ImageFormat
 from latentia.models.base import Generation, Inference, LatentVariableModel
 
@@ -22,11 +23,10 @@ REACH = 2.0
 """The bins cover −REACH … REACH evenly; the outer two take the tails."""
 
 
-class BinnedNormal(Distribution):
+class BinnedNormal(ImageDistribution):
     """Whole numbers 0 … levels − 1: the bin in which a normal variable lies. Events have three axes."""
 
     arg_constraints = {}  # noqa: RUF012 (torch's own convention)
-    support = constraints.nonnegative_integer
 
     def __init__(self, loc: Float[Tensor, "batch channels height width"], scale: float, levels: int) -> None:
         super().__init__(loc.shape[:1], loc.shape[1:], validate_args=False)
@@ -38,11 +38,11 @@ class BinnedNormal(Distribution):
         return torch.linspace(-REACH, REACH, self.levels + 1, dtype=self.normal.loc.dtype)[1:-1]
 
     @property
-    def representative(self) -> Integer[Tensor, "batch channels height width"]:
-        return torch.bucketize(self.normal.loc, self.inner_edges)
+    def representative(self) -> UInt8[Tensor, "batch channels height width"]:
+        return torch.bucketize(self.normal.loc, self.inner_edges).to(torch.uint8)
 
     def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008 (torch's own signature)
-        return torch.bucketize(self.normal.sample(sample_shape), self.inner_edges)
+        return torch.bucketize(self.normal.sample(sample_shape), self.inner_edges).to(torch.uint8)
 
     def below(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Distribution function at the lower and the upper edge of each bin."""

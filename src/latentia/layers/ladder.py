@@ -13,6 +13,7 @@ from torch import Tensor, cat, nn
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional
 
+from latentia.distributions.pixels import at_least_float32
 from latentia.layers.autoregressive_flow import InverseAutoregressiveFlow, MaskedConvolutionNetwork
 from latentia.layers.residual import convolution, gated_residual, resize_nearest
 
@@ -43,7 +44,8 @@ class RungChannels:
 class Upward:
     """What a block on the way up hands on: to the next block, and across to its neighbour on the way down."""
 
-    output: Float[Tensor, "batch channels height width"]
+    output: Float[Tensor, "batch channels rows columns"] | None
+    """None from the topmost block, above which there is nothing."""
     evidence: Float[Tensor, "batch posterior height width"]
 
 
@@ -73,18 +75,21 @@ class _Opened:
 class UpBlock(nn.Module):
     """ELU – convolution – ELU – convolution with a gated residual; the first one also says what it saw (evidence).
 
-    Shapes: (batch, channels, height, width) → the same, or half of height and width with `stride` 2.
+    Shapes: (batch, channels, height, width) → the same, or half of height and width with `stride` 2. The `topmost`
+    block only says what it saw.
     """
 
-    def __init__(self, channels: RungChannels, *, stride: int = 1) -> None:
+    def __init__(self, channels: RungChannels, *, stride: int = 1, topmost: bool = False) -> None:
         super().__init__()
-        self._parts = [channels.deterministic, channels.posterior]
+        self._parts = [0 if topmost else channels.deterministic, channels.posterior]
         self.first = convolution(channels.deterministic, sum(self._parts), stride=stride)
-        self.second = convolution(channels.deterministic, 2 * channels.deterministic)
+        self.second = None if topmost else convolution(channels.deterministic, 2 * channels.deterministic)
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Upward:
         """Go one rung up."""
         hidden, evidence = self.first(functional.elu(x)).split(self._parts, 1)
+        if self.second is None:
+            return Upward(output=None, evidence=evidence)
         update = self.second(functional.elu(hidden))
         return Upward(output=gated_residual(resize_nearest(x, update), update), evidence=evidence)
 
@@ -167,8 +172,7 @@ class DownBlock(nn.Module):
 def _normal(parameters: Float[Tensor, "batch twice height width"]) -> Normal:
     # At least float32 under mixed precision: the exponential, and sums over thousands of values, need it.
     # Not validated: a training that has gone wrong shows in its loss, where the guard of the loop looks.
-    wide = parameters.float() if parameters.dtype.itemsize < 4 else parameters
-    loc, log_variance = wide.chunk(2, 1)
+    loc, log_variance = at_least_float32(parameters).chunk(2, 1)
     return Normal(loc, (0.5 * log_variance).exp(), validate_args=False)
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
+from latentia.distributions.pixels import at_least_float32
 from latentia.errors import SettingError
 from latentia.images import ImageFormat, to_unit_range
 from latentia.models.base import Generation, Inference, LatentVariableModel
@@ -73,8 +74,8 @@ class GaussianVAE(LatentVariableModel):
     def infer(self, images: Integer[Tensor, "batch channels height width"]) -> Inference:
         """Draw z from the posterior, q(z | x). Errors: DataError for images of another format."""
         self.check(images)
-        encoded = self.encoder(to_unit_range(images, self.image_format.levels))
-        loc, log_variance = encoded.float().chunk(2, 1)
+        scaled = to_unit_range(images, self.image_format.levels).to(next(self.parameters()).dtype)
+        loc, log_variance = at_least_float32(self.encoder(scaled)).chunk(2, 1)
         # Not validated: a training that has gone wrong shows in its loss, where the guard of the loop looks.
         posterior = Normal(loc, (0.5 * log_variance).exp(), validate_args=False)
         prior = self._prior(len(images), loc)

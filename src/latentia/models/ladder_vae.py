@@ -197,7 +197,8 @@ class LadderVAE(LatentVariableModel):
     def infer(self, images: Integer[Tensor, "batch channels height width"]) -> Inference:
         """Draw the latent variables from the posterior, q(z | x). Errors: DataError for images of another format."""
         self.check(images)
-        state = self.input(self._pad(to_unit_range(images, self.image_format.levels)))
+        scaled = to_unit_range(images, self.image_format.levels).to(self.top.dtype)
+        state = self.input(self._pad(scaled))
         evidence = []
         for up in self.ups:
             upward = self._run(up, state)

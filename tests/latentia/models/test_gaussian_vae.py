@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from latentia.errors import SettingError
+from latentia.images import ImageFormat
+from latentia.models.gaussian_vae import GaussianVAE, GaussianVAEConfig
+from latentia.objectives import elbo
+
+SMALL = GaussianVAEConfig(widths=(4, 6), latent_size=3, components=2)
+
+
+def make(image_format: ImageFormat, config: GaussianVAEConfig = SMALL) -> GaussianVAE:
+    torch.manual_seed(0)
+    return config.build(image_format)
+
+
+def images_of(image_format: ImageFormat, count: int = 4) -> torch.Tensor:
+    return torch.randint(image_format.levels, (count, *image_format.shape)).to(torch.uint8)
+
+
+@pytest.mark.parametrize(("channels", "height", "width"), [(3, 8, 8), (1, 28, 28), (2, 5, 6)])
+def test_every_parameter_gets_a_gradient_at_any_size(channels: int, height: int, width: int) -> None:
+    form = ImageFormat(channels=channels, height=height, width=width)
+    model = make(form)
+    terms = model(images_of(form))
+    assert terms.divergence.shape == (4, 1)
+    elbo(terms.log_likelihood, terms.divergence).mean().backward()
+    # A bias in front of batch normalisation has no effect, so only its existence is asked for.
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    assert model.generate(2).likelihood.sample().shape == (2, *form.shape)
+
+
+def test_strides_of_thesis_b_for_images_of_28() -> None:
+    model = make(ImageFormat(channels=1, height=28, width=28), GaussianVAEConfig())
+    convolutions = [layer for layer in model.encoder.modules() if isinstance(layer, torch.nn.Conv2d)]
+    assert [layer.stride[0] for layer in convolutions] == [2, 2, 1, 1]
+
+
+def test_the_divergence_is_the_mean_of_the_draws() -> None:
+    form = ImageFormat(channels=1, height=4, width=4)
+    model = make(form).eval()
+    images = images_of(form, 1).expand(20000, -1, -1, -1)
+    inference = model.infer(images)
+    draws = (inference.log_posterior - inference.log_prior)[:, 0]
+    assert abs(draws.mean() - inference.divergence[0, 0]) < 4 * draws.std() / len(draws) ** 0.5
+
+
+def test_temperature_scales_the_prior() -> None:
+    model = make(ImageFormat(channels=1, height=4, width=4)).eval()
+    assert model.generate(5000, temperature=0.5).latents[0].std() == pytest.approx(0.5, abs=0.02)
+    given = torch.randn(2, 3)
+    assert torch.equal(model.generate(2, [given]).latents[0], given)
+
+
+def test_sizes_that_make_no_model_are_refused() -> None:
+    with pytest.raises(SettingError, match="1 or more"):
+        GaussianVAEConfig(widths=(4, 0))

@@ -22,8 +22,8 @@ from latentia.errors import SettingError
 
 MIN_LOG_SCALE = -7.0
 """A logistic of this scale puts 99 % of its mass into one of 256 bins; sharper ones win nothing (thesis A's code)."""
-MAX_LOG_SCALE = 50.0
-"""Far beyond any use: it only keeps the inverse within float32."""
+MAX_LOG_SCALE = 30.0
+"""Far beyond any use: it only keeps squares of the inverse within float32."""
 
 
 @dataclass(frozen=True, kw_only=True)

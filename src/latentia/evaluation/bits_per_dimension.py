@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latentia.data import ImageSet
 from latentia.errors import DataError, SettingError
 from latentia.images import ImageFormat
 
@@ -40,6 +41,22 @@ class Provenance:
     """The moving average of the weights, or those of the last step."""
     seed: int = 0
     """Of the draws from the posterior."""
+
+    @classmethod
+    def of(
+        cls, measured: ImageSet, *, importance_samples: int, weights: Weights = "average", seed: int = 0
+    ) -> Provenance:
+        """Say what is measured on a set of images: all of them, and nothing added to their whole numbers."""
+        return cls(
+            data_set=measured.name,
+            split=str(measured.split),
+            sha256=measured.sha256,
+            image_format=measured.format,
+            images=len(measured),
+            importance_samples=importance_samples,
+            weights=weights,
+            seed=seed,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,127 @@
+"""Pictures of what the uses give: grids of images, as arrays and as PNG files.
+
+A picture is an array of bytes, (height, width, 3), grey ones too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Integer, UInt8
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from latentia.errors import SettingError
+from latentia.files import atomic_path
+from latentia.uses.interpolation import Interpolation
+from latentia.uses.neighbourhood import Neighbourhood
+from latentia.uses.reconstruction import Reconstruction
+from latentia.uses.sampling import Samples
+
+Picture = UInt8[np.ndarray, "_ _ 3"]
+GAP = 2
+WHITE = 255
+SMALLEST = 64
+"""Images with a shorter side are enlarged by a whole factor, pixel by pixel, until it reaches this."""
+TEXT = 14
+"""Height of letters, in pixels."""
+
+
+def draw_grid(
+    images: Integer[Tensor, "rows columns channels height width"],
+    levels: int,
+    *,
+    row_labels: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
+    smallest: int = SMALLEST,
+) -> Picture:
+    """Set images beside and below one another on white; labels stand to the left of rows and above columns.
+
+    Errors: SettingError where images have neither one channel nor three, or labels are not as many as what they label.
+    """
+    rows, columns, channels, height, width = images.shape
+    if channels not in (1, 3):
+        raise SettingError(f"Pictures are drawn of images with 1 or 3 channels, not {channels}.")
+    for labels, wanted, what in ((row_labels, rows, "rows"), (column_labels, columns, "columns")):
+        if labels and len(labels) != wanted:
+            raise SettingError(f"The grid has {wanted} {what} and {len(labels)} labels for them.")
+    zoom = max(1, -(-smallest // min(height, width)))
+    grey = (images.double() * (255 / (levels - 1))).round().to(torch.uint8)
+    large = grey.repeat_interleave(zoom, -2).repeat_interleave(zoom, -1)
+    framed = torch.nn.functional.pad(large, (0, GAP, 0, GAP), value=WHITE)
+    coloured = framed.expand(-1, -1, 3, -1, -1)
+    picture = coloured.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
+    return _label(picture.numpy(), row_labels, column_labels)
+
+
+def draw_samples(samples: Samples, levels: int) -> Picture:
+    """Draw a row for each temperature (Figure A.2)."""
+    return draw_grid(samples.images, levels, row_labels=[f"temperature {number:g}" for number in samples.temperatures])
+
+
+def draw_interpolation(interpolation: Interpolation, levels: int) -> Picture:
+    """Draw a row for each pair: the first image, the frames, the last image (Figure 4.7)."""
+    ends = (interpolation.first[:, None], interpolation.last[:, None])
+    return draw_grid(torch.cat([ends[0], interpolation.frames, ends[1]], 1), levels)
+
+
+def draw_reconstruction(reconstruction: Reconstruction, levels: int) -> Picture:
+    """Draw the images above their reconstructions."""
+    both = torch.stack([reconstruction.originals, reconstruction.images.to(reconstruction.originals)])
+    return draw_grid(both, levels, row_labels=["image", "reconstruction"])
+
+
+def draw_neighbourhood(around: Neighbourhood, levels: int, *, place: int = 0) -> Picture:
+    """Draw a 3×3 grid for each number of kept layers (rows) and temperature (columns), the image in the centre.
+
+    `place` says which of the images (Figure A.3). Errors: SettingError where there are not eight samples of each.
+    """
+    samples = around.samples[place]
+    if samples.shape[2] != 8:
+        raise SettingError(f"A 3×3 grid is drawn of 8 samples around an image, not of {samples.shape[2]}.")
+    centre = around.originals[place].to(samples).expand(*samples.shape[:2], 1, -1, -1, -1)
+    nine = torch.unflatten(torch.cat([samples[:, :, :4], centre, samples[:, :, 4:]], 2), 2, (3, 3))
+    framed = torch.nn.functional.pad(nine, (0, 1, 0, 1), value=levels - 1)
+    cells = framed.permute(0, 1, 4, 2, 5, 3, 6).flatten(5, 6).flatten(3, 4)
+    return draw_grid(
+        cells,
+        levels,
+        row_labels=[f"{number} kept" for number in around.kept_layers],
+        column_labels=[f"temperature {number:g}" for number in around.temperatures],
+        smallest=3 * SMALLEST,
+    )
+
+
+def draw_neighbours(
+    queries: Integer[Tensor, "queries channels height width"],
+    found: Integer[Tensor, "queries neighbours channels height width"],
+    levels: int,
+) -> Picture:
+    """Draw a row for each query: the image, then those found for it, nearest first (Figure A.1)."""
+    return draw_grid(torch.cat([queries[:, None], found.to(queries)], 1), levels)
+
+
+def write_png(picture: Picture, path: Path) -> None:
+    """Write a picture. Errors: OSError where `path` cannot be written."""
+    with atomic_path(path) as temporary:
+        Image.fromarray(picture).save(temporary, format="PNG", optimize=True)
+
+
+def _label(picture: Picture, row_labels: Sequence[str], column_labels: Sequence[str]) -> Picture:
+    if not row_labels and not column_labels:
+        return picture
+    font = ImageFont.load_default(TEXT)
+    left = max((int(font.getlength(text)) + 2 * GAP for text in row_labels), default=0)
+    top = TEXT + 3 * GAP if column_labels else 0
+    image = Image.fromarray(np.pad(picture, [(top, 0), (left, 0), (0, 0)], constant_values=WHITE))
+    draw = ImageDraw.Draw(image)
+    for place, text in enumerate(row_labels):
+        middle = top + (place + 0.5) * picture.shape[0] / len(row_labels)
+        draw.text((GAP, middle), text, fill="black", font=font, anchor="lm")
+    for place, text in enumerate(column_labels):
+        middle = left + (place + 0.5) * picture.shape[1] / len(column_labels)
+        draw.text((middle, top / 2), text, fill="black", font=font, anchor="mm")
+    return np.asarray(image)

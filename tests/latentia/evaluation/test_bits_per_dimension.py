@@ -5,11 +5,13 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from latentia.data import ImageSet, Split
 from latentia.errors import DataError, SettingError
 from latentia.evaluation import Provenance, bits_per_dimension, difference, nats_to_bits, require_comparable
 from latentia.images import ImageFormat
@@ -52,6 +54,18 @@ def test_the_record_is_json_and_names_everything_the_figure_depends_on() -> None
     }
     single = bits_per_dimension(torch.full((1,), -6000.0), replace(HERE, images=1))
     assert json.loads(json.dumps(single.as_record(), allow_nan=False))["standard_error"] is None
+
+
+def test_provenance_of_a_set_of_images_names_it_and_its_content() -> None:
+    numbers = np.arange(2 * 12, dtype=np.uint8).reshape(2, 3, 2, 2)
+    small = ImageFormat(channels=3, height=2, width=2)
+    images = ImageSet(images=numbers, format=small, name="squares", split=Split.TEST)
+    provenance = Provenance.of(images, importance_samples=8, weights="last", seed=3)
+    assert (provenance.data_set, provenance.split, provenance.images) == ("squares", "test", 2)
+    assert (provenance.sha256, provenance.image_format) == (images.sha256, small)
+    with pytest.raises(SettingError, match="sha256"):
+        require_comparable(provenance, replace(provenance, sha256=replace(images, images=numbers + 1).sha256))
+    json.dumps(bits_per_dimension(torch.zeros(2), provenance).as_record())
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jaxtyping import Float
-from torch import Tensor, cat, nn
-from torch.distributions import Normal, kl_divergence
+from torch import Tensor, cat, nn, split
 from torch.nn import functional
 
-from latentia.distributions.pixels import at_least_float32
+from latentia.distributions.gaussian import DiagonalGaussian
 from latentia.layers.autoregressive_flow import InverseAutoregressiveFlow, MaskedConvolutionNetwork
 from latentia.layers.residual import convolution, gated_residual, resize_nearest
 
@@ -69,7 +68,7 @@ class _Opened:
 
     deterministic: Float[Tensor, "batch channels height width"]
     posterior: Float[Tensor, "batch posterior height width"]
-    prior: Normal
+    prior: DiagonalGaussian
 
 
 class UpBlock(nn.Module):
@@ -121,18 +120,15 @@ class DownBlock(nn.Module):
     ) -> Drawn:
         """Draw from the posterior, whose parameters are the sum of what both directions say."""
         opened = self._open(x)
-        parameters, context = (opened.posterior + evidence).split(self._posterior_parts, 1)
-        posterior = _normal(parameters)
+        parameters, context = split(opened.posterior + evidence, self._posterior_parts, 1)
+        posterior = DiagonalGaussian.from_map(parameters)
         latent = posterior.rsample()
-        log_posterior = _total(posterior.log_prob(latent))
-        if self.flow is None:
-            divergence = _total(kl_divergence(posterior, opened.prior))
-            log_prior = _total(opened.prior.log_prob(latent))
-        else:
+        log_posterior = posterior.log_prob(latent)
+        if self.flow is not None:
             transformed = self.flow(latent, context)
             latent, log_posterior = transformed.value, log_posterior - transformed.log_determinant
-            log_prior = _total(opened.prior.log_prob(latent))
-            divergence = log_posterior - log_prior
+        log_prior = opened.prior.log_prob(latent)
+        divergence = posterior.divergence(opened.prior) if self.flow is None else log_posterior - log_prior
         return Drawn(
             output=self._close(x, opened, latent),
             latent=latent,
@@ -151,12 +147,12 @@ class DownBlock(nn.Module):
         """Take the latent variable that is given, or draw it from the prior with its scale times `temperature`."""
         opened = self._open(x)
         if given is None:
-            given = Normal(opened.prior.loc, opened.prior.scale * temperature, validate_args=False).sample()
+            given = opened.prior.at(temperature).rsample()
         return Drawn(output=self._close(x, opened, given), latent=given)
 
     def _open(self, x: Float[Tensor, "batch channels height width"]) -> _Opened:
         deterministic, posterior, prior = self.first(functional.elu(x)).split(self._parts, 1)
-        return _Opened(deterministic=deterministic, posterior=posterior, prior=_normal(prior))
+        return _Opened(deterministic=deterministic, posterior=posterior, prior=DiagonalGaussian.from_map(prior))
 
     def _close(
         self,
@@ -167,14 +163,3 @@ class DownBlock(nn.Module):
         joined = cat([latent.to(opened.deterministic.dtype), opened.deterministic], 1)
         update = self.second(functional.elu(joined))
         return gated_residual(resize_nearest(x, update), update)
-
-
-def _normal(parameters: Float[Tensor, "batch twice height width"]) -> Normal:
-    # At least float32 under mixed precision: the exponential, and sums over thousands of values, need it.
-    # Not validated: a training that has gone wrong shows in its loss, where the guard of the loop looks.
-    loc, log_variance = at_least_float32(parameters).chunk(2, 1)
-    return Normal(loc, (0.5 * log_variance).exp(), validate_args=False)
-
-
-def _total(values: Float[Tensor, "batch latent height width"]) -> Float[Tensor, " batch"]:
-    return values.flatten(1).sum(1)

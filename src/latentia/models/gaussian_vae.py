@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
-from torch.distributions import Normal, kl_divergence
 
-from latentia.distributions.pixels import at_least_float32
+from latentia.distributions.gaussian import DiagonalGaussian
 from latentia.errors import SettingError
 from latentia.images import ImageFormat, to_unit_range
 from latentia.models.base import Generation, Inference, LatentVariableModel
@@ -75,30 +73,29 @@ class GaussianVAE(LatentVariableModel):
         """Draw z from the posterior, q(z | x). Errors: DataError for images of another format."""
         self.check(images)
         scaled = to_unit_range(images, self.image_format.levels).to(next(self.parameters()).dtype)
-        loc, log_variance = at_least_float32(self.encoder(scaled)).chunk(2, 1)
-        # Not validated: a training that has gone wrong shows in its loss, where the guard of the loop looks.
-        posterior = Normal(loc, (0.5 * log_variance).exp(), validate_args=False)
-        prior = self._prior(len(images), loc)
+        posterior = DiagonalGaussian.from_map(self.encoder(scaled))
+        prior = self._prior(len(images))
         latent = posterior.rsample()
         return Inference(
             latents=(latent,),
-            log_posterior=posterior.log_prob(latent).sum(1, keepdim=True),
-            log_prior=prior.log_prob(latent).sum(1, keepdim=True),
-            divergence=kl_divergence(posterior, prior).sum(1, keepdim=True),
+            log_posterior=posterior.log_prob(latent)[:, None],
+            log_prior=prior.log_prob(latent)[:, None],
+            divergence=posterior.divergence(prior)[:, None],
             likelihood=self.observation(self._decode(latent)),
         )
 
     def generate(self, count: int, given: Sequence[Tensor] = (), temperature: float = 1.0) -> Generation:
         """Take z as it is given, or draw it from the prior at `temperature` times its standard deviation."""
-        latent = given[0] if given else temperature * self._prior(count, next(self.parameters())).sample()
+        latent = given[0] if given else self._prior(count).at(temperature).rsample()
         return Generation(latents=(latent,), likelihood=self.observation(self._decode(latent)))
 
-    def _prior(self, count: int, like: Tensor) -> Normal:
-        loc = like.new_zeros(count, self.config.latent_size)
-        return Normal(loc, torch.ones_like(loc), validate_args=False)
+    def _prior(self, count: int) -> DiagonalGaussian:
+        zeros = next(self.parameters()).new_zeros(count, self.config.latent_size)
+        return DiagonalGaussian(zeros, zeros)
 
     def _decode(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch parameters height width"]:
-        return self.decoder(self.expand(latent).unflatten(1, self._map))
+        parameters: Tensor = self.decoder(self.expand(latent).unflatten(1, self._map))
+        return parameters
 
 
 def _strides(image_format: ImageFormat, count: int) -> tuple[list[int], tuple[int, int]]:

@@ -223,6 +223,7 @@ class LadderVAE(LatentVariableModel):
         state = self._start(count)
         for place, block in enumerate(self.blocks):
             fixed = given[place] if place < len(given) else None
+            assert isinstance(block, DownBlock)
             drawn = block.generate(state, given=fixed, temperature=temperature)
             latents.append(drawn.latent)
             state = drawn.output

@@ -30,14 +30,16 @@ def log_interval(
     that value and gradient stay finite however far x lies from loc.
     """
     from_below, to_above = lower.isneginf(), upper.isposinf()
-    u = (lower.masked_fill(from_below, 0.0) - loc) * inverse_scale
-    w = (upper.masked_fill(to_above, 0.0) - loc) * inverse_scale
     open_end = from_below | to_above
-    # Where an end is open its factor is 1, and so is the last one.
-    width = (upper - lower).masked_fill(open_end, 1.0) * inverse_scale
-    above_lower = softplus(u).masked_fill(from_below, 0.0)
-    below_upper = softplus(-w).masked_fill(to_above, 0.0)
-    return torch.log(-torch.expm1(-width)).masked_fill(open_end, 0.0) - above_lower - below_upper
+    u = (lower.masked_fill(from_below, 0.0) - loc) * inverse_scale
+    minus_w = (loc - upper.masked_fill(to_above, 0.0)) * inverse_scale
+    minus_width = (lower - upper).masked_fill(open_end, -1.0) * inverse_scale
+    # Where an end is open its factor is 1, and so is the last one. In place: this is what training a mixture computes
+    # most, and there it is bound by memory.
+    result = torch.log(-torch.expm1(minus_width)).masked_fill_(open_end, 0.0)
+    result -= softplus(u).masked_fill_(from_below, 0.0)
+    result -= softplus(minus_w).masked_fill_(to_above, 0.0)
+    return result
 
 
 class Logistic(Distribution):

@@ -99,11 +99,12 @@ class LogisticMixture(ImageDistribution):
         """Means of all colours in all components, given images (…, 1, channels, height, width) on −1 … 1."""
         if self.event_shape[0] == 1:
             return self.loc
-        shifts = [
-            (self.coefficients[..., _before(colour), :, :] * images[..., :colour, :, :]).sum(-3, keepdim=True)
-            for colour in range(1, self.event_shape[0])
+        first, *others = torch.split(self.loc, 1, -3)
+        shifted = [
+            loc + (self.coefficients[..., _before(colour), :, :] * images[..., :colour, :, :]).sum(-3, keepdim=True)
+            for colour, loc in enumerate(others, start=1)
         ]
-        return self.loc + torch.cat([torch.zeros_like(shifts[0]), *shifts], -3)
+        return torch.cat([first.expand_as(shifted[0]), *shifted], -3)
 
     def _colours(
         self, component: Int64[Tensor, "*batch height width"], noise: Float[Tensor, "*batch channels height width"]

@@ -1,7 +1,27 @@
 """Data sets of images, one file each, and the batches made of them. No data come with the project."""
 
 from latentia.data.batches import ShuffledImages, every_image
+from latentia.data.celeba_hq import CelebAHQ
 from latentia.data.cifar10 import Cifar10
+from latentia.data.image_folder import ImageFolder
+from latentia.data.imagenet32 import ImageNet32
 from latentia.data.images import DataSource, ImageSet, Source, Split
+from latentia.data.mnist import Mnist
+from latentia.data.npz import NpzImages
+from latentia.data.omniglot import Omniglot
 
-__all__ = ["Cifar10", "DataSource", "ImageSet", "ShuffledImages", "Source", "Split", "every_image"]
+__all__ = [
+    "CelebAHQ",
+    "Cifar10",
+    "DataSource",
+    "ImageFolder",
+    "ImageNet32",
+    "ImageSet",
+    "Mnist",
+    "NpzImages",
+    "Omniglot",
+    "ShuffledImages",
+    "Source",
+    "Split",
+    "every_image",
+]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from latentia.data.files import Download, cache_folder, check_md5, existing_folder, read_bytes
-from latentia.data.images import Images, ImageSet, Labels, Source, Split, part_of_training
+from latentia.data.files import Download, cache_folder, check, existing_folder, read_bytes
+from latentia.data.images import Images, ImageSet, Labels, Source, Split
 from latentia.data.python_batches import image_array, label_array, read_batch
 from latentia.errors import DataError
 from latentia.images import ImageFormat
@@ -29,9 +29,9 @@ SOURCE = Source(
 ARCHIVE = Download(
     file="cifar-10-binary.tar.gz",
     url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-    md5="c32a1d4ab5d03f1284b67883e8d87530",
+    checksum="md5:c32a1d4ab5d03f1284b67883e8d87530",
 )
-ARCHIVES = {ARCHIVE.file: ARCHIVE.md5, "cifar-10-python.tar.gz": "c58f30108f718f92721af3b95e74349a"}
+ARCHIVES = {ARCHIVE.file: ARCHIVE.checksum, "cifar-10-python.tar.gz": "md5:c58f30108f718f92721af3b95e74349a"}
 FOLDERS = ("", "cifar-10-batches-bin", "cifar-10-batches-py")
 FORMAT = ImageFormat(channels=3, height=32, width=32)
 RECORD = 1 + FORMAT.dimensions
@@ -59,15 +59,16 @@ class Cifar10:
 
     def load(self, split: Split) -> ImageSet:
         """Load one split, with labels 0 … 9. Errors: DataError where the data are missing or damaged."""
-        published = Split.TEST if split is Split.TEST else Split.TRAIN
-        batches = list(self._batches(published))
-        images = np.concatenate([images for images, _ in batches])
-        labels = np.concatenate([labels for _, labels in batches])
-        if split is not Split.TEST:
-            part = part_of_training(len(images), split=split, validation=self.validation, name=self.name)
-            images, labels = images[part], labels[part]
-        whole = ImageSet(images=images, labels=labels, format=FORMAT, name=self.name, split=split, source=SOURCE)
-        return whole.with_bits(self.bits)
+        batches = list(self._batches(split.published))
+        whole = ImageSet(
+            images=np.concatenate([images for images, _ in batches]),
+            labels=np.concatenate([labels for _, labels in batches]),
+            format=FORMAT,
+            name=self.name,
+            split=split.published,
+            source=SOURCE,
+        )
+        return whole.part(split, validation=self.validation).with_bits(self.bits)
 
     def _batches(self, split: Split) -> Iterator[tuple[Images, Labels]]:
         folder = cache_folder() / "cifar-10" if self.folder is None else existing_folder(self.folder, self.name)
@@ -79,7 +80,7 @@ class Cifar10:
                 return (_read(path.name, read_bytes(path)) for path in sorted(found))
         for archive in ARCHIVES:
             if (folder / archive).is_file():
-                check_md5(folder / archive, ARCHIVES)
+                check(folder / archive, ARCHIVES[archive])
                 return _read_archive(folder / archive, split)
         raise DataError(
             f"{folder} holds no CIFAR-10 {split} images: wanted {' or '.join(ARCHIVES)}, what they unpack to, or "

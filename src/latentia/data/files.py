@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import lzma
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -20,16 +20,16 @@ OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
 
 @dataclass(frozen=True, kw_only=True)
 class Download:
-    """A file that anybody may download; its MD5 checksum is the one its publisher or the field's loaders give."""
+    """A file that anybody may download, and its published checksum, such as "md5:c32a…"."""
 
     file: str
     url: str
-    md5: str
+    checksum: str
 
     def into(self, folder: Path) -> Path:
         """Download the file unless `folder` has it. Errors: DataError where that fails or the content is wrong."""
         try:
-            return Path(pooch.retrieve(self.url, f"md5:{self.md5}", fname=self.file, path=folder))
+            return Path(pooch.retrieve(self.url, self.checksum, fname=self.file, path=folder))
         except (OSError, ValueError) as error:
             raise DataError(f"{self.file} could not be downloaded from {self.url}: {error}") from error
 
@@ -56,10 +56,10 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read: {error}") from error
 
 
-def check_md5(path: Path, known: Mapping[str, str]) -> None:
+def check(path: Path, checksum: str) -> None:
     """Compare a published file with its checksum. Errors: DataError where they differ."""
-    wanted = known[path.name]
+    method, wanted = checksum.split(":")
     with path.open("rb") as file:
-        got = hashlib.file_digest(file, "md5").hexdigest()
+        got = hashlib.file_digest(file, method).hexdigest()
     if got != wanted:
-        raise DataError(f"{path} is not the published file, or is damaged: its MD5 is {got}, not {wanted}.")
+        raise DataError(f"{path} is not the published file, or is damaged: its {method} is {got}, not {wanted}.")

@@ -32,6 +32,11 @@ class Split(StrEnum):
     VALIDATION = "validation"
     TEST = "test"
 
+    @property
+    def published(self) -> Split:
+        """The published part that holds it: validation images are taken from the training images."""
+        return Split.TEST if self is Split.TEST else Split.TRAIN
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
@@ -49,7 +54,7 @@ class Source:
 class ImageSet:
     """Images of one split: whole numbers 0 … levels − 1 as bytes, in memory or mapped from a file.
 
-    Errors: DataError where the bytes are not of the format.
+    Errors: DataError where there are none, or they have another size than the format.
     """
 
     images: Images
@@ -68,13 +73,6 @@ class ImageSet:
             raise DataError(f"{self.name} has no images in its split '{self.split}'.")
         if self.labels is not None and len(self.labels) != len(self.images):
             raise DataError(f"{self.name} has {len(self.labels)} labels for {len(self.images)} images.")
-        if self.format.bits < 8:
-            most = max(int(self.images[block].max()) for block in self._blocks())
-            if most >= self.format.levels:
-                raise DataError(
-                    f"{self.name} was to hold values 0 to {self.format.levels - 1} ({self.format.bits} bits); "
-                    f"it holds {most}."
-                )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -101,6 +99,17 @@ class ImageSet:
     def tensor(self, places: slice | Integer[np.ndarray, " batch"]) -> UInt8[Tensor, "batch channels height width"]:
         """Copy some images into a tensor."""
         return torch.from_numpy(np.array(self.images[places]))
+
+    def part(self, split: Split, *, validation: int) -> ImageSet:
+        """Of published training images, give those to train on or the last `validation`, which are held out.
+
+        Published test images are given whole. Errors: DataError as for `part_of_training`.
+        """
+        if split is Split.TEST:
+            return self
+        places = part_of_training(len(self), split=split, validation=validation, name=self.name)
+        labels = None if self.labels is None else self.labels[places]
+        return replace(self, images=self.images[places], labels=labels, split=split)
 
     def first(self, count: int) -> ImageSet:
         """The first images alone. Errors: DataError where there are fewer."""
@@ -154,6 +163,20 @@ def draw_binary(
 ) -> UInt8[Tensor, "batch channels height width"]:
     """Draw each pixel as 1 with probability value / (levels − 1), else 0."""
     return (torch.rand(images.shape, generator=generator) * (levels - 1) < images).to(torch.uint8)
+
+
+def part_of_all(count: int, *, split: Split, validation: int, test: int, name: str) -> slice:
+    """Places of a split among `count` images that come without one: training, then validation, then test images.
+
+    Errors: DataError as for `part_of_training`, and where no test images were asked for but they are loaded.
+    """
+    if not 0 <= test < count:
+        raise DataError(f"{name} has {count} images; {test} of them cannot be kept for testing.")
+    if split is not Split.TEST:
+        return part_of_training(count - test, split=split, validation=validation, name=name)
+    if test == 0:
+        raise DataError(f"{name} has no test images of its own: say how many to keep with 'test'.")
+    return slice(count - test, count)
 
 
 def part_of_training(count: int, *, split: Split, validation: int, name: str) -> slice:

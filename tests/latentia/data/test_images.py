@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from latentia.data.images import DataSource, ImageSet, Split, part_of_training
+from latentia.data import CelebAHQ, Cifar10, ImageFolder, ImageNet32, Mnist, NpzImages, Omniglot
+from latentia.data.images import DataSource, ImageSet, Split, part_of_all, part_of_training
 from latentia.errors import DataError
 from latentia.images import ImageFormat, reduce_bits
 
@@ -103,24 +106,38 @@ def test_images_of_another_size_than_the_format_s_are_refused() -> None:
         )
 
 
-def test_values_beyond_the_bit_depth_are_refused() -> None:
-    with pytest.raises(DataError, match=r"values 0 to 31 \(5 bits\); it holds 32"):
-        ImageSet(
-            images=np.full((2, 1, 4, 4), 32, np.uint8),
-            format=ImageFormat(channels=1, height=4, width=4, bits=5),
-            name="some",
-            split=Split.TRAIN,
-        )
-
-
 def test_more_images_than_there_are_cannot_be_asked_for() -> None:
     with pytest.raises(DataError, match="some has 6 images in its split 'train', not 7"):
         some_images().first(7)
 
 
-def test_data_sets_are_sources() -> None:
-    import latentia.data as data
+def test_every_data_set_is_a_source(tmp_path: Path) -> None:
+    made = [
+        CelebAHQ(folder=tmp_path),
+        Cifar10(),
+        ImageFolder(folder=tmp_path),
+        ImageNet32(folder=tmp_path),
+        Mnist(),
+        NpzImages(file=tmp_path / "a.npz"),
+        Omniglot(),
+    ]
+    assert all(isinstance(source, DataSource) for source in made)
+    assert len({source.name for source in made}) == len(made)
 
-    sources = [value() for name, value in vars(data).items() if name in ("Cifar10",)]
-    assert sources
-    assert all(isinstance(source, DataSource) for source in sources)
+
+def test_images_without_a_split_are_divided_once_and_for_all() -> None:
+    places = {split: range(20)[part_of_all(20, split=split, validation=3, test=5, name="some")] for split in Split}
+    assert [*places[Split.TRAIN], *places[Split.VALIDATION], *places[Split.TEST]] == list(range(20))
+    assert [len(places[split]) for split in Split] == [12, 3, 5]
+
+
+@pytest.mark.parametrize(
+    ("split", "test", "message"),
+    [
+        (Split.TEST, 0, "no test images of its own: say how many to keep with 'test'"),
+        (Split.TRAIN, 20, "some has 20 images; 20 of them cannot be kept for testing"),
+    ],
+)
+def test_test_images_that_cannot_be_had_are_refused(split: Split, test: int, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        part_of_all(20, split=split, validation=0, test=test, name="some")

@@ -3,6 +3,7 @@
 from latentia.distributions.categorical import CategoricalLevels
 from latentia.distributions.discretized import Discretized
 from latentia.distributions.divergences import gaussian_divergence
+from latentia.distributions.gaussian import DiagonalGaussian
 from latentia.distributions.improper import ImproperDiscretizedLogistic
 from latentia.distributions.logistic import Logistic
 from latentia.distributions.logistic_mixture import LogisticMixture
@@ -19,6 +20,7 @@ __all__ = [
     "BernoulliPixels",
     "CategoricalLevels",
     "CategoricalPixels",
+    "DiagonalGaussian",
     "Discretized",
     "ImageDistribution",
     "ImproperDiscretizedLogistic",

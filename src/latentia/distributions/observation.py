@@ -21,7 +21,7 @@ from latentia.distributions.pixels import MAX_LEVELS, ImageDistribution, Indepen
 from latentia.errors import SettingError
 
 MIN_LOG_SCALE = -7.0
-"""A logistic of this scale can put 97 % of its mass into one of 256 bins; sharper ones gain little (thesis A's code)."""
+"""Such a logistic can put 97 % of its mass into one of 256 bins; sharper ones gain little (thesis A's code)."""
 MAX_LOG_SCALE = 30.0
 """Far beyond any use: it only keeps squares of the inverse within float32."""
 

@@ -13,6 +13,10 @@ class DataError(LatentiaError):
     """Data are missing, damaged, or not what the model or the data set's format wants."""
 
 
+class OutputError(LatentiaError):
+    """Results cannot be written where they were asked for."""
+
+
 class SettingError(LatentiaError):
     """A setting is unknown, misspelt, or contradicts another."""
 

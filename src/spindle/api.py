@@ -1,7 +1,8 @@
 """The five commands from Python, with the names and defaults of the command line.
 
 `spindle.score`, `spindle.train`, `spindle.evaluate`, `spindle.simulate` and `spindle.report` are these functions. They
-say nothing on the screen and raise `spindle.errors.SpindleError`, where the command line prints one sentence.
+say nothing on the screen and raise a `latentia.errors.LatentiaError`, mostly of its branch `SpindleError`, where the
+command line prints one sentence.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from latentia.errors import LatentiaError
+from latentia.folders import make_folder, remove_if_empty
 from spindle.agreement import Evaluation
 from spindle.agreement import evaluate as compare
-from spindle.errors import ChannelError, SettingError, SpindleError
-from spindle.folders import make_folder, remove_if_empty
+from spindle.errors import ChannelError, SettingError
 from spindle.hypnogram import Hypnogram
 from spindle.labelled_files import LabelledFile, find_labelled, read_all_labelled
 from spindle.labels import read_labels
@@ -76,7 +78,7 @@ def train_on_files(
     started_from = _base(base)
     try:
         return train_networks(recordings, config, run, resume=resume, base=started_from, on_progress=on_progress)
-    except SpindleError:
+    except LatentiaError:
         remove_if_empty(run / DATA, run)
         raise
 

@@ -1,11 +1,24 @@
-"""The one exception family of SPINDLE.
+"""The one exception family of SPINDLE, a branch of Latentia's.
 
 Every message is a sentence for a sleep researcher: what was wanted, what was found, and the user's own name
-for the thing. The command line prints it and ends with exit code 2; nothing of it is a traceback.
+for the thing. The command line prints it and ends with exit code 2; nothing of it is a traceback. `OutputError` is
+Latentia's own.
 """
 
+from latentia.errors import LatentiaError, OutputError
 
-class SpindleError(Exception):
+__all__ = [
+    "ChannelError",
+    "LabelError",
+    "ModelError",
+    "OutputError",
+    "RecordingError",
+    "SettingError",
+    "SpindleError",
+]
+
+
+class SpindleError(LatentiaError):
     """Something the user can put right."""
 
 
@@ -23,10 +36,6 @@ class LabelError(SpindleError):
 
 class ModelError(SpindleError):
     """A model file is not one that this version of SPINDLE can use."""
-
-
-class OutputError(SpindleError):
-    """Results cannot be written where they were asked for."""
 
 
 class SettingError(SpindleError):

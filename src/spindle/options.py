@@ -1,32 +1,23 @@
 """The options that several commands share: one place for their names, defaults and help.
 
-A command takes such records as parameters, and `spindle.command_line` makes its flags from their fields. The functions
+A command takes such records as parameters, and `latentia.command_line` makes its flags from their fields. The functions
 of the same names in Python have the same parameters with the same defaults; a test compares them.
 """
 
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from latentia.command_line.options import option
 from spindle.errors import SettingError
 from spindle.outputs import Format
 
 CohortName = Literal["A", "B", "C", "D"]
 """A cohort of the thesis' Table 5.2."""
-
-
-def argument(metavar: str, text: str) -> Any:
-    """Declare a field that the command line takes by its place."""
-    return field(metadata={"metavar": metavar, "help": text, "positional": True})
-
-
-def option(default: Any, text: str, *, metavar: str = "", parse: Callable[[str], Any] | None = None) -> Any:
-    """Declare a field that is a flag; `parse` reads it where its type does not say how; it raises ArgumentTypeError."""
-    return field(default=default, metadata={"metavar": metavar, "help": text, "parse": parse})
 
 
 def parse_formats(value: str | Iterable[str]) -> tuple[Format, ...]:

@@ -13,8 +13,6 @@ import pytest
 import spindle
 from spindle.cli import COMMANDS, main
 from spindle.options import TrainingOptions
-from spindle.progress import progress_bar
-from spindle.screen import say
 from spindle.training import TrainingConfig
 
 HEAVY = ("torch", "bokeh", "matplotlib", "mne")
@@ -192,22 +190,3 @@ def test_the_package_offers_the_five_functions_and_refuses_others() -> None:
 def test_a_name_that_is_no_text_can_still_be_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", "nobody\udcff.edf"]) == 2
     assert capsys.readouterr().err == "spindle: There is no file nobody\\udcff.edf.\n"
-
-
-def test_a_bar_is_drawn_on_a_terminal_and_leaves_standard_output_alone(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    with progress_bar() as show:
-        show("Reading", 0.5)
-        say("A result.")
-        show("Training", 0.1, ", loss 0.5")
-    printed = capsys.readouterr()
-    assert printed.out == "A result.\n"
-    assert "Training, loss 0.5" in printed.err
-
-
-def test_nothing_is_drawn_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress_bar() as show:
-        show("Reading", 0.5)
-    assert capsys.readouterr() == ("", "")

@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from latentia.command_line.options import argument, option
+from latentia.command_line.progress import progress_bar
+from latentia.command_line.screen import say, show
+from latentia.folders import check_output_file
 from spindle.agreement_tables import render, write_evaluation_csv, write_evaluation_json
-from spindle.folders import check_output_file
-from spindle.options import ChannelOptions, MethodOptions, argument, option
-from spindle.progress import progress_bar
-from spindle.screen import say, show
+from spindle.options import ChannelOptions, MethodOptions
 
 if TYPE_CHECKING:
     from spindle.agreement import Evaluation

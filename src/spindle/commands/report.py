@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from spindle.folders import check_output_file
-from spindle.options import ChannelOptions, argument, option
+from latentia.command_line.options import argument, option
+from latentia.command_line.progress import progress_bar
+from latentia.command_line.screen import say
+from latentia.folders import check_output_file
+from spindle.options import ChannelOptions
 from spindle.outputs import report_of
-from spindle.progress import progress_bar
-from spindle.screen import say
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,17 +6,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from latentia.command_line.options import argument
+from latentia.command_line.progress import Bar, progress_bar
+from latentia.command_line.screen import complain, say, sentence_of, title
 from latentia.errors import LatentiaError
-from spindle.errors import OutputError, SettingError, SpindleError
-from spindle.folders import check_output_folder, make_folder
+from latentia.folders import check_output_folder, make_folder
+from spindle.errors import OutputError, SettingError
 from spindle.montage import choose_montages
-from spindle.options import ChannelOptions, MethodOptions, ResultOptions, argument
+from spindle.options import ChannelOptions, MethodOptions, ResultOptions
 from spindle.outputs import Format, write_outputs
-from spindle.progress import Bar, progress_bar
 from spindle.reading import read_recording
 from spindle.recording import Montage, Recording
 from spindle.scores import Scores
-from spindle.screen import complain, say, sentence_of, title
 from spindle.summary import in_plain_words, rem_in_words
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def run(arguments: Arguments, channels: ChannelOptions, method: MethodOptions, r
     if batch.scored and method.model is None:
         say(STARTER_NOTE)
     if batch.failed and len(arguments.recordings) > 1:
-        complain(f"{batch.failed} of {len(arguments.recordings)} recordings could not be scored.")
+        complain(f"{batch.failed} of {len(arguments.recordings)} recordings could not be scored.", program="spindle")
     return 2 if batch.failed else 0
 
 
@@ -75,7 +76,7 @@ class _Batch:
                 recording, eeg=self.channels.eeg, emg=self.channels.emg, by_position=self.channels.by_position
             )
             _check_labels_stay(path, self.results)
-        except (SpindleError, LatentiaError, OSError) as error:
+        except (LatentiaError, OSError) as error:
             self.fail(path, error)
             return
         # After the first recording could be opened, so that a wrong name is said at once, without waiting for torch;
@@ -85,7 +86,7 @@ class _Batch:
         for montage in montages:
             try:
                 self.score_animal(path, recording, montage, method)
-            except (SpindleError, LatentiaError, OSError) as error:
+            except (LatentiaError, OSError) as error:
                 self.fail(path, error, montage.animal)
         self.failed = min(self.failed, before + 1)
 
@@ -105,7 +106,7 @@ class _Batch:
         self.failed += 1
         sentence = sentence_of(error)
         where = f"{path.name}, animal {animal}" if animal else path.name
-        complain(sentence if path.name in sentence else f"{where}: {sentence}")
+        complain(sentence if path.name in sentence else f"{where}: {sentence}", program="spindle")
 
 
 def write_results(scores: Scores, results: ResultOptions, stem: str) -> list[Path]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from latentia.command_line.progress import progress_bar
+from latentia.command_line.screen import say
 from spindle.drawing import in_words
 from spindle.options import SimulationOptions
-from spindle.progress import progress_bar
-from spindle.screen import say
 
 
 def run(options: SimulationOptions) -> int:

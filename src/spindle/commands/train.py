@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spindle.folders import check_output_folder
-from spindle.options import ChannelOptions, TrainingOptions, argument, option
-from spindle.progress import Bar, progress_bar
-from spindle.screen import complain, say
+from latentia.command_line.options import argument, option
+from latentia.command_line.progress import Bar, progress_bar
+from latentia.command_line.screen import say
+from latentia.folders import check_output_folder
+from spindle.options import ChannelOptions, TrainingOptions
 
 if TYPE_CHECKING:
     from spindle.training import TrainingProgress
@@ -67,8 +68,8 @@ def run(arguments: Arguments, channels: ChannelOptions, training: TrainingOption
                 on_progress=_teller(show),
             )
     except KeyboardInterrupt:
-        complain("Interrupted. The same command with --resume goes on from the last checkpoint.")
-        return 130
+        told = "Interrupted. The same command with --resume goes on from the last checkpoint."
+        raise KeyboardInterrupt(told) from None
     for note in model.card.notes:
         say(note)
     path = arguments.run / "model.safetensors"

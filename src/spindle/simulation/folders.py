@@ -10,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from latentia.files import atomic_path
+from latentia.folders import check_output_file, check_output_folder, make_folder
 from spindle.edf import read_annotations
 from spindle.errors import OutputError, RecordingError, SettingError
-from spindle.folders import check_output_file, check_output_folder, make_folder
 from spindle.options import SimulationOptions
 from spindle.simulation.files import LABELS_SUFFIX, MARK, Plan, cohort, laboratories, one
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from spindle.errors import OutputError
-from spindle.folders import check_output_file, check_output_folder, make_folder, remove_if_empty
+from latentia.errors import OutputError
+from latentia.folders import check_output_file, check_output_folder, make_folder, remove_if_empty
 
 
 def test_a_folder_that_can_be_made_is_not_made_yet(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from spindle.errors import OutputError
+from latentia.errors import OutputError
 
 
 def check_output_folder(folder: Path) -> None:

@@ -15,19 +15,21 @@ from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 import jsonargparse
 from jsonargparse import ActionYesNo, ArgumentParser, DefaultHelpFormatter, Namespace
 
-from spindle.errors import SettingError
+from latentia.errors import SettingError
 
 Run = Callable[..., int]
 """A command: its parameters are records, and what it returns is the exit code."""
 
 
-def parse(run: Run, words: Sequence[str], *, name: str) -> dict[str, Any]:
-    """Read the command line of `spindle NAME` into the records that `run` takes, by parameter.
+def parse(run: Run, words: Sequence[str], *, prog: str, settings_example: str = "") -> dict[str, Any]:
+    """Read the command line of `prog` into the records that `run` takes, by parameter.
+
+    With a `settings_example`, a line of one, a YAML file of options can be named by `--config`.
 
     Errors: SettingError where a word is unknown, missing or of the wrong kind; SystemExit after `--help`.
     """
     records = {key: kind for key, kind in get_type_hints(run).items() if key != "return"}
-    parser = _parser(run, records.values(), name)
+    parser = _parser(run, records.values(), prog, settings_example)
     namespace = parser.parse_args(list(words))
     return {key: _record(kind, namespace) for key, kind in records.items()}
 
@@ -55,9 +57,9 @@ class _Parser(ArgumentParser):
         return [flag for action in self._actions for flag in action.option_strings]
 
 
-def _parser(run: Run, records: Iterable[type], name: str) -> _Parser:
+def _parser(run: Run, records: Iterable[type], prog: str, settings_example: str) -> _Parser:
     parser = _Parser(
-        prog=f"spindle {name}",
+        prog=prog,
         description=(run.__doc__ or "").strip(),
         formatter_class=_Help,
         print_config=None,
@@ -68,10 +70,11 @@ def _parser(run: Run, records: Iterable[type], name: str) -> _Parser:
         hints = get_type_hints(record)
         for field in dataclasses.fields(record):
             _add(parser if field.metadata.get("positional") else group, field, hints[field.name])
-    settings = parser.add_argument_group("Settings")
-    told = "take options from a YAML file, with lines such as `emg: EMG neck`"
-    reader = jsonargparse.ActionConfigFile  # type: ignore[attr-defined]  # public, but not declared so
-    settings.add_argument("--config", action=reader, metavar="FILE", help=told)
+    if settings_example:
+        settings = parser.add_argument_group("Settings")
+        told = f"take options from a YAML file, with lines such as `{settings_example}`"
+        reader = jsonargparse.ActionConfigFile  # type: ignore[attr-defined]  # public, but not declared so
+        settings.add_argument("--config", action=reader, metavar="FILE", help=told)
     return parser
 
 

@@ -31,9 +31,9 @@ def show(tables: Iterable[Table]) -> None:
         console.print(table)
 
 
-def complain(sentence: str) -> None:
-    """Say a problem on standard error."""
-    Console(stderr=True).print(Text(f"spindle: {sentence}"), soft_wrap=True)
+def complain(sentence: str, *, program: str) -> None:
+    """Say a problem on standard error, and who says it."""
+    Console(stderr=True).print(Text(f"{program}: {sentence}"), soft_wrap=True)
 
 
 def sentence_of(error: Exception) -> str:

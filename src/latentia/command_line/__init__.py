@@ -1,0 +1,1 @@
+"""Command lines from typed records: what `latentia` and `spindle` share. Nothing in here waits for torch."""

@@ -13,7 +13,7 @@ from latentia.evaluation_mode import blocks, evaluation_mode
 @given(st.integers(1, 50), st.integers(1, 60))
 def test_blocks_cover_everything_once_in_order(count: int, size: int) -> None:
     places = [list(range(count))[block] for block in blocks(count, size)]
-    assert sum(places, []) == list(range(count))
+    assert [place for block in places for place in block] == list(range(count))
     assert all(len(place) == size for place in places[:-1])
 
 

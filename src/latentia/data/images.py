@@ -50,7 +50,7 @@ class Source:
     """Images in each published part; validation images are taken from the end of the training part."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ImageSet:
     """Images of one split: whole numbers 0 … levels − 1 as bytes, in memory or mapped from a file.
 

@@ -129,7 +129,8 @@ def _ink(drawing: Pixels) -> Pixels:
     """Published drawings are black on white; likelihoods of binary images count ink as 1."""
     if drawing.shape != (1, SIDE, SIDE):
         raise DataError(f"Omniglot's drawings are grey and {SIDE}×{SIDE}; one is {drawing.shape}.")
-    return np.invert(drawing)
+    inverted: Pixels = 255 - drawing
+    return inverted
 
 
 def _shrunk(drawing: Pixels, size: int) -> UInt8[np.ndarray, "1 rows columns"]:

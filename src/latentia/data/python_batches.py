@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentia.data.images import Images, Labels
 from latentia.errors import DataError
@@ -22,17 +23,14 @@ NUMBERS = {f"{kind}{size}" for kind in "iuf" for size in (1, 2, 4, 8)} - {"f1"}
 
 
 def read_batch(name: str, content: bytes) -> dict[str, Any]:
-    """Read a pickled dictionary of plain values and arrays; its keys become text.
+    """Read a pickled dictionary whose values are arrays or plain, without arrays inside; its keys become text.
 
     Errors: DataError where it is no pickle, or holds anything else.
     """
     try:
-        value = _Reader().read(content)
+        return _plain(_Reader().read(content))
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, UnicodeError) as error:
         raise DataError(f"{name} is no batch of images in the Python format: {error}") from error
-    if not isinstance(value, dict):
-        raise DataError(f"{name} is no batch of images in the Python format: it holds no dictionary.")
-    return {key.decode() if isinstance(key, bytes) else str(key): part for key, part in value.items()}
 
 
 def image_array(name: str, batch: Mapping[str, Any], image_format: ImageFormat) -> Images:
@@ -70,6 +68,14 @@ class _Array:
     kind: str = ""
     state: Any = None
 
+    def finished(self) -> NDArray[Any]:
+        _, shape, kind, by_column, content = self.state
+        if kind.kind not in NUMBERS:
+            raise ValueError(f"its array of {kind.kind} is none of numbers.")
+        order = kind.state[1].decode() if isinstance(kind.state[1], bytes) else kind.state[1]
+        dtype = np.dtype(kind.kind).newbyteorder(">" if order == ">" else "<")
+        return np.frombuffer(content, dtype).reshape(shape, order="F" if by_column else "C")
+
 
 class _Reader:
     """A machine with a stack and a memory, as `pickletools` describes it, that knows data and nothing else."""
@@ -81,7 +87,7 @@ class _Reader:
     def read(self, content: bytes) -> Any:
         for opcode, argument, _ in pickletools.genops(content):
             self.follow(opcode.name, argument)
-        return _finished(self.stack.pop())
+        return self.stack.pop()
 
     def follow(self, step: str, argument: Any) -> None:
         if step in ("PROTO", "FRAME", "STOP"):
@@ -164,20 +170,13 @@ class _Reader:
         self.stack[-1].state = state
 
 
-def _finished(value: Any) -> Any:
-    """Put arrays in the place of what was noted while they were built."""
-    if isinstance(value, dict):
-        return {key: _finished(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_finished(part) for part in value]
-    if not isinstance(value, _Array):
-        return value
-    _, shape, kind, by_column, content = value.state
-    if kind.kind not in NUMBERS:
-        raise ValueError(f"its array of {kind.kind} is none of numbers.")
-    order = kind.state[1].decode() if isinstance(kind.state[1], bytes) else kind.state[1]
-    dtype = np.dtype(kind.kind).newbyteorder(">" if order == ">" else "<")
-    return np.frombuffer(content, dtype).reshape(shape, order="F" if by_column else "C")
+def _plain(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("it holds no dictionary.")
+    return {
+        key.decode() if isinstance(key, bytes) else str(key): part.finished() if isinstance(part, _Array) else part
+        for key, part in value.items()
+    }
 
 
 BYTES = {"STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}

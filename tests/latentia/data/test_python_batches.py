@@ -64,6 +64,8 @@ def test_a_pickle_that_would_run_code_is_refused_and_runs_none(protocol: int, tm
         b"}(K\x01u.",
         b"h\x05.",
         pickle.dumps([1, 2]),
+        pickle.dumps(np.zeros(2)),
+        pickle.dumps({"data": np.dtype("u1")}),
         pickle.dumps({"data": np.array(["text"])}),
         pickle.dumps({"data": np.array([None])}),
         pickle.dumps({"data": np.zeros(4, np.uint8)})[:-20],

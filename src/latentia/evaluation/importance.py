@@ -74,7 +74,8 @@ def importance_weighted(
 
     With a folder `partial`, what is done is kept there, and a run that was interrupted goes on where it was; the file
     is of these weights, images and settings alone, and is deleted at the end.
-    Errors: DataError where there are no images or they are not of the model's format.
+    Errors: DataError where there are no images or they are not of the model's format; OSError where `partial` is no
+    folder that can be written.
     """
     if samples < 1:
         raise SettingError(f"An importance-weighted estimate wants at least one sample per image, not {samples}.")

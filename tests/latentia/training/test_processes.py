@@ -1,0 +1,179 @@
+"""Two processes on this machine, which talk through gloo, against one that takes all micro-batches itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Generator, Tensor, nn
+
+from latentia.errors import SettingError, TrainingError
+from latentia.training import Evaluation, LoopSettings, Loss, Progress, StepContext, Task, fit
+from latentia.training.processes import part_of
+
+BATCHES = 6
+
+
+@dataclass(frozen=True)
+class Points:
+    """Batches of eight random points; those of `spoiled` steps hold a NaN in the second half, process 1's part."""
+
+    spoiled: frozenset[int] = frozenset()
+
+    def __len__(self) -> int:
+        return BATCHES
+
+    def of_pass(self, number: int, first: int) -> Iterator[dict[str, Tensor]]:
+        for place in range(first, BATCHES):
+            generator = Generator().manual_seed(100 * number + place)
+            x = torch.randn(8, 3, generator=generator, dtype=torch.float64)
+            y = x.prod(dim=1, keepdim=True)
+            if number * BATCHES + place in self.spoiled:
+                x[6, 1] = torch.nan
+            yield {"x": x, "y": y}
+
+
+class Noisy(nn.Module):
+    """A network that draws random numbers, has dropout, and a method of its own that the loss calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.Dropout(0.2), nn.Linear(16, 1)).double()
+        generator = Generator().manual_seed(3)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.normal_(0, 0.4, generator=generator)
+
+    def errors(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.layers(x + 0.1 * torch.randn_like(x)) - y
+
+
+def squares(module: nn.Module, batch: dict[str, Tensor], context: StepContext) -> Loss:
+    assert isinstance(module, Noisy)
+    errors = module.errors(batch["x"], batch["y"])
+    return Loss(value=errors.square().mean(), figures={"absolute": errors.abs().mean(), "step": context.step})
+
+
+def held_out(module: nn.Module) -> Evaluation:
+    assert isinstance(module, Noisy)
+    x = torch.linspace(-1, 1, 30, dtype=torch.float64).reshape(10, 3)
+    error = float(module.errors(x, x.prod(dim=1, keepdim=True)).square().mean())
+    return Evaluation(score=error, figures={"error": error})
+
+
+def train(folder: Path, *, spoiled: frozenset[int] = frozenset(), kill_at: int = -1, resume: bool = False) -> None:
+    """Train with two micro-batches and keep what was seen and what came out in `folder`."""
+    module = Noisy()
+    task = Task(
+        module=module,
+        optimizer=torch.optim.Adamax(module.parameters(), lr=0.01),
+        batches=Points(spoiled),
+        loss=squares,
+        evaluate=held_out,
+        rate=lambda step: 0.95**step,
+    )
+    settings = LoopSettings(
+        seed=7, steps=15, evaluate_steps=4, checkpoint_steps=3, micro_batches=2, average_decay=0.8, bad_steps=3
+    )
+    seen: list[dict[str, float]] = []
+
+    def watch(progress: Progress) -> None:
+        if progress.evaluation is None:
+            seen.append({"loss": progress.loss, **progress.figures})
+        if progress.run_step == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    outcome = fit(task, settings, checkpoint=folder / "c.safetensors", resume=resume, on_progress=watch)
+    if seen:  # only the first process is told
+        history = [{**row, "seconds": 0} for row in outcome.history]
+        facts = {"seen": seen, "history": history, "skipped": outcome.skipped, "best": outcome.best}
+        (folder / "facts.json").write_text(json.dumps(facts))
+        save_file(module.state_dict(), folder / "weights.safetensors")
+
+
+def spawn(processes: int, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    launcher = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}", "--local-addr=127.0.0.1"]
+    launcher += ["--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0"]
+    command = [sys.executable, *(launcher if processes > 1 else []), __file__, str(folder), *options]
+    environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def results(folder: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
+    return load_file(folder / "weights.safetensors"), json.loads((folder / "facts.json").read_text())
+
+
+def test_two_processes_give_the_losses_and_the_weights_of_one(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    train(one, spoiled=frozenset({5}))
+    done = spawn(2, two, "spoil")
+    assert done.returncode == 0, done.stderr
+
+    weights, facts = results(one)
+    found, found_facts = results(two)
+    for name, value in weights.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-12, atol=1e-12)
+    assert facts["skipped"] == found_facts["skipped"] == 1
+    assert facts["best"] == found_facts["best"]
+    for key in ("seen", "history"):
+        assert len(found_facts[key]) == len(facts[key])
+        for expected, row in zip(facts[key], found_facts[key], strict=True):
+            assert row == pytest.approx(expected, rel=1e-9, nan_ok=True)
+
+
+def test_a_run_that_is_killed_with_signal_9_resumes_to_the_same_weights_to_the_bit(tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    train(whole)
+    assert spawn(1, killed, "kill").returncode == -signal.SIGKILL
+    assert not (killed / "facts.json").exists()
+    train(killed, resume=True)
+
+    (weights, facts), (found, found_facts) = results(whole), results(killed)
+    assert all(torch.equal(value, found[name]) for name, value in weights.items())
+    assert found_facts["history"] == facts["history"]
+    assert found_facts["seen"] == facts["seen"][6:]  # from the checkpoint after step 6 of the 8 that were taken
+
+
+def test_bad_steps_in_a_row_stop_the_run_and_its_last_good_checkpoint_can_be_gone_on_with(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"3 steps in a row, up to step 10, .* checkpoint is .*c\.safetensors"):
+        train(tmp_path, spoiled=frozenset({7, 8, 9}))
+    train(tmp_path, resume=True)
+    weights, facts = results(tmp_path)
+    assert facts["skipped"] == 0
+    assert all(torch.isfinite(value).all() for value in weights.values())
+
+
+def test_a_batch_is_cut_into_equal_parts_in_order() -> None:
+    batch = {"x": torch.arange(6), "pair": (torch.arange(12).reshape(6, 2), [torch.arange(6)])}
+    parts = [part_of(batch, part, 3) for part in range(3)]
+    assert torch.equal(torch.cat([part["x"] for part in parts]), batch["x"])
+    assert torch.equal(parts[1]["pair"][0], torch.tensor([[4, 5], [6, 7]]))
+    assert torch.equal(parts[2]["pair"][1][0], torch.tensor([4, 5]))
+
+
+def test_a_batch_that_cannot_be_cut_evenly_is_refused() -> None:
+    with pytest.raises(SettingError, match="batch of 6 cannot be cut into 4 equal"):
+        part_of(torch.zeros(6), 0, 4)
+    with pytest.raises(SettingError, match="not of <class 'str'>"):
+        part_of((torch.zeros(4), "name"), 0, 2)
+
+
+if __name__ == "__main__":
+    train(
+        Path(sys.argv[1]),
+        spoiled=frozenset({5}) if "spoil" in sys.argv else frozenset(),
+        kill_at=8 if "kill" in sys.argv else -1,
+    )

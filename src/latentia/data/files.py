@@ -30,8 +30,13 @@ class Download:
         """Download the file unless `folder` has it. Errors: DataError where that fails or the content is wrong."""
         try:
             return Path(pooch.retrieve(self.url, self.checksum, fname=self.file, path=folder))
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise DataError(f"{self.file} could not be downloaded from {self.url}: {error}") from error
+        except ValueError as error:  # pooch has deleted it
+            raise DataError(
+                f"{self.file} from {self.url} was to have the checksum {self.checksum} and has not: it was damaged on "
+                "the way, or is no longer what was published."
+            ) from error
 
 
 def cache_folder() -> Path:

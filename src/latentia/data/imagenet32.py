@@ -113,10 +113,9 @@ def _find_png(folder: Path, split: Split) -> list[Path]:
 
 def _find_batches(folder: Path, split: Split) -> list[Path]:
     """All batches of a split, in their order. Errors: DataError where some are missing or there are two of one."""
-    found = {
-        name: [path for suffix in ("", ".npz") for path in folder.rglob(f"{name}{suffix}") if path.is_file()]
-        for name in BATCHES[split]
-    }
+    # Not deeper: a folder in it may hold a million PNG files.
+    places = [f"{inner}{{}}{suffix}" for inner in ("", "*/") for suffix in ("", ".npz")]
+    found = {name: [path for place in places for path in folder.glob(place.format(name))] for name in BATCHES[split]}
     if not any(found.values()):
         return []
     for name, paths in found.items():

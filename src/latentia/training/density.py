@@ -1,0 +1,142 @@
+"""Training of a density: any latent-variable model of images, towards a higher evidence lower bound."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Integer
+from torch import Tensor, nn
+
+from latentia.errors import SettingError
+from latentia.evaluation import evaluate_bound, layer_usage, nats_to_bits
+from latentia.models.base import LatentVariableModel
+from latentia.objectives import elbo, free_bits, linear_ramp
+from latentia.training.task import (
+    Batches,
+    Evaluation,
+    LoopSettings,
+    Loss,
+    Precision,
+    StepContext,
+    Task,
+)
+
+OptimizerName = Literal["adamax", "adam"]
+OPTIMIZERS = {"adamax": torch.optim.Adamax, "adam": torch.optim.Adam}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DensityTraining:
+    """How a density is trained. The defaults are Table A.1's for CIFAR-10; the length is what is left to say.
+
+    Errors: SettingError where a number makes no sense, or not exactly one of `steps` and `passes` is given.
+    """
+
+    steps: int | None = None
+    passes: int | None = None
+    batch: int = 32
+    micro_batches: int = 1
+    """Equal parts of a batch, one after the other or shared out among processes; free bits are counted on a part, as
+    on one graphics card's share in the thesis."""
+    optimizer: OptimizerName = "adamax"
+    learning_rate: float = 0.002
+    learning_rate_decay: float = 1.0
+    """Factor on the learning rate per pass over the training images, from step to step. The thesis anneals it
+    exponentially and does not say how fast; its code leaves the rate as it is."""
+    clip_norm: float | None = None
+    free_bits: float = 0.01
+    """Nats per layer below which its divergence costs nothing."""
+    divergence_warm_up: int = 0
+    """Steps over which the divergence's weight rises from 0 to 1; the thesis has none."""
+    average_decay: float | None = 0.999
+    """Of the moving average of the weights, which is evaluated and kept; null does without."""
+    evaluate_steps: int | None = None
+    """Steps between evaluations on the validation images; null evaluates after every pass."""
+    patience: int | None = None
+    """Stop after so many evaluations without a better one; null trains to the end."""
+    checkpoint_steps: int = 500
+    bad_steps: int = 20
+    """Stop after so many steps in a row whose loss or gradient was not finite."""
+    precision: Precision = "32-true"
+    accelerator: str = "auto"
+
+    def __post_init__(self) -> None:
+        self.loop(seed=0)  # which checks the numbers that are its own
+        for name in ("learning_rate", "learning_rate_decay"):
+            if not 0 < getattr(self, name) <= 1:
+                raise SettingError(f"{name} must be above 0 and at most 1; it is {getattr(self, name)}.")
+        for name in ("free_bits", "divergence_warm_up"):
+            if getattr(self, name) < 0:
+                raise SettingError(f"{name} must be 0 or more; it is {getattr(self, name)}.")
+        if self.batch < 1 or self.batch % self.micro_batches:
+            raise SettingError(
+                f"batch must be a multiple of micro_batches; they are {self.batch} and {self.micro_batches}."
+            )
+
+    def loop(self, seed: int) -> LoopSettings:
+        """Give the settings of the loop."""
+        return LoopSettings(
+            seed=seed,
+            steps=self.steps,
+            passes=self.passes,
+            evaluate_steps=self.evaluate_steps,
+            patience=self.patience,
+            checkpoint_steps=self.checkpoint_steps,
+            micro_batches=self.micro_batches,
+            average_decay=self.average_decay,
+            clip_norm=self.clip_norm,
+            bad_steps=self.bad_steps,
+            precision=self.precision,
+            accelerator=self.accelerator,
+        )
+
+
+def density_task(
+    model: LatentVariableModel,
+    batches: Batches[Tensor],
+    validation: Integer[Tensor, "images channels height width"],
+    training: DensityTraining,
+) -> Task[Tensor]:
+    """Make the task of training `model` on batches of images.
+
+    The loss is −(log-likelihood − Σ max(divergence, free bits)) in nats per dimension; figures and scores are
+    −ELBO in bits per dimension, without free bits and warm-up, and the divergence of each layer in nats. The score is
+    that of all validation images. Errors: DataError where these are not of the model's format.
+    """
+    model.check(validation)
+    dimensions = model.image_format.dimensions
+
+    def loss(module: nn.Module, images: Tensor, context: StepContext) -> Loss:
+        terms = module(images)
+        weight = linear_ramp(context.step, training.divergence_warm_up)
+        bound = terms.log_likelihood.mean() - weight * free_bits(terms.divergence, training.free_bits).sum()
+        bits = nats_to_bits(1.0, dimensions) * elbo(terms.log_likelihood, terms.divergence).mean().detach()
+        layers = terms.divergence.detach().mean(0).unbind()
+        figures = {divergence_name(number): nats for number, nats in enumerate(layers, start=1)}
+        return Loss(value=-bound / dimensions, figures={"bits_per_dimension": bits, **figures})
+
+    def evaluate(module: nn.Module) -> Evaluation:
+        assert isinstance(module, LatentVariableModel)
+        terms = evaluate_bound(module, validation, batch=training.batch // training.micro_batches)
+        usage = layer_usage(terms.divergence, dimensions)
+        bits = nats_to_bits(float(terms.elbo.mean()), dimensions)
+        figures = {divergence_name(layer.number): layer.divergence_nats for layer in usage}
+        active = float(sum(layer.active for layer in usage))
+        return Evaluation(score=bits, figures={"bits_per_dimension": bits, "active_layers": active, **figures})
+
+    return Task(
+        module=model,
+        optimizer=OPTIMIZERS[training.optimizer](model.parameters(), lr=training.learning_rate),
+        batches=batches,
+        loss=loss,
+        evaluate=evaluate,
+        rate=lambda step: math.pow(training.learning_rate_decay, step / len(batches)),
+    )
+
+
+def divergence_name(number: int) -> str:
+    """Name of a figure: the divergence of a layer in nats, 1 for the top."""
+    return f"divergence_{number}"

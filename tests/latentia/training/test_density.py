@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from latentia.models.ladder_vae import LadderVAE, LadderVAEConfig
 from latentia.objectives import free_bits
 from latentia.randomness import seeded
 from latentia.training import LoopSettings, StepContext, fit
-from latentia.training.density import DensityObjective, density_task
+from latentia.training.density import DensityTraining, density_task
 
 FORM = ImageFormat(channels=1, height=4, width=4, bits=2)
 
@@ -27,32 +28,34 @@ def image_set(count: int) -> ImageSet:
     return ImageSet(images=patterns[rows], format=FORM, name="stripes", split=Split.TRAIN)
 
 
-def make(objective: DensityObjective = DensityObjective()):  # type: ignore[no-untyped-def]  # noqa: B008
+def make(**settings: Any):  # type: ignore[no-untyped-def]
     torch.manual_seed(0)
     model = LadderVAEConfig(layers=(1, 1), channels=6, latent_channels=1, flow_channels=0, components=1).build(FORM)
     batches = ShuffledImages(image_set=image_set(32), batch=8, seed=0)
-    return model, density_task(model, batches, image_set(8).tensor(slice(None)), objective)
+    return model, density_task(
+        model, batches, image_set(8).tensor(slice(None)), DensityTraining(steps=10, batch=8, **settings)
+    )
 
 
 def context(step: int) -> StepContext:
     return StepContext(step=step, generator=torch.Generator())
 
 
-def test_the_loss_is_the_bound_with_free_bits_in_bits_per_dimension() -> None:
-    model, task = make(DensityObjective(free_bits=2.5))
+def test_the_loss_is_the_bound_with_free_bits_and_the_figure_the_bound_without() -> None:
+    model, task = make(free_bits=2.5)
     images = image_set(8).tensor(slice(None))
     with seeded(3):
         terms = model(images)
     with seeded(3):
         loss = task.loss(model, images, context(0))
     nats = free_bits(terms.divergence, 2.5).sum() - terms.log_likelihood.mean()
-    assert loss.value.item() == pytest.approx(nats.item() / (16 * math.log(2)), rel=1e-5)
+    assert loss.value.item() == pytest.approx(nats.item() / 16, rel=1e-5)
     shown = (terms.divergence.sum(1) - terms.log_likelihood).mean()
-    assert float(loss.figures["bits per dimension"]) == pytest.approx(shown.item() / (16 * math.log(2)), rel=1e-5)
+    assert float(loss.figures["bits_per_dimension"]) == pytest.approx(shown.item() / (16 * math.log(2)), rel=1e-5)
 
 
 def test_the_weight_of_the_divergence_rises_in_the_warm_up() -> None:
-    model, task = make(DensityObjective(free_bits=0, beta=2.0, warm_up_steps=10))
+    model, task = make(free_bits=0, divergence_warm_up=10)
     images = image_set(8).tensor(slice(None))
     values = []
     for step in (0, 5, 10, 20):
@@ -63,32 +66,32 @@ def test_the_weight_of_the_divergence_rises_in_the_warm_up() -> None:
 
 
 def test_training_lowers_the_bound_of_held_out_images(tmp_path: Path) -> None:
-    _, task = make(DensityObjective(learning_rate=0.02))
+    _, task = make(learning_rate=0.02)
     settings = LoopSettings(seed=0, steps=300, evaluate_steps=60, average_decay=0.9)
     outcome = fit(task, settings, checkpoint=tmp_path / "checkpoint.safetensors")
-    figures = [row["bits per dimension"] for row in outcome.history]
+    figures = [row["bits_per_dimension"] for row in outcome.history]
     assert figures[-1] < 0.8 * figures[0]
-    assert {"KL nats of layer 1", "KL nats of layer 2", "active layers"} <= outcome.history[0].keys()
+    assert {"divergence_1", "divergence_2", "active_layers"} <= outcome.history[0].keys()
 
 
 def test_a_model_without_hierarchy_is_trained_by_the_same_task(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = GaussianVAEConfig(widths=(4,), latent_size=2, components=1).build(FORM)
     batches = ShuffledImages(image_set=image_set(32), batch=8, seed=0)
-    task = density_task(model, batches, image_set(8).tensor(slice(None)), DensityObjective())
+    task = density_task(model, batches, image_set(8).tensor(slice(None)), DensityTraining(passes=2, batch=8))
     outcome = fit(task, LoopSettings(seed=0, passes=2), checkpoint=tmp_path / "checkpoint.safetensors")
     assert len(outcome.history) == 2
 
 
 @pytest.mark.parametrize(
-    "settings", [{"learning_rate": 0}, {"rate_decay": 1.5}, {"optimizer": "sgd"}, {"free_bits": -1}]
+    "settings", [{"learning_rate": 0.0}, {"learning_rate_decay": 1.5}, {"free_bits": -1.0}, {"micro_batches": 3}]
 )
 def test_objectives_that_make_no_sense_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(SettingError):
-        DensityObjective(**settings)  # type: ignore[arg-type]
+        DensityTraining(steps=1, **settings)  # type: ignore[arg-type]
 
 
-def test_the_rate_falls_by_a_factor_per_step() -> None:
-    _, task = make(DensityObjective(rate_decay=0.5))
-    assert [task.rate(step) for step in range(3)] == [1.0, 0.5, 0.25]
+def test_the_rate_falls_by_a_factor_per_pass() -> None:
+    _, task = make(learning_rate_decay=0.5)
+    assert [task.rate(step) for step in (0, 4, 8)] == [1.0, 0.5, 0.25]
     assert isinstance(task.module, LadderVAE)

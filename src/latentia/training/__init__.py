@@ -2,6 +2,7 @@
 
 from latentia.training.checkpoint import Extras, load_checkpoint, save_checkpoint
 from latentia.training.loop import fit
+from latentia.training.processes import is_first_process, process_count
 from latentia.training.record import hardware, run_record, source_version, write_record
 from latentia.training.task import (
     Batches,
@@ -30,7 +31,9 @@ __all__ = [
     "WeightAverage",
     "fit",
     "hardware",
+    "is_first_process",
     "load_checkpoint",
+    "process_count",
     "run_record",
     "save_checkpoint",
     "source_version",

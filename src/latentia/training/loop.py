@@ -212,8 +212,8 @@ class _Run(Generic[Batch]):
         )
 
     def save(self) -> None:
-        """Write a checkpoint, unless the last step was bad: the last good state stays on disk while steps go wrong."""
-        if self.state.bad_in_row or not self.fabric.is_global_zero:
+        """Write a checkpoint, unless things go wrong: then the last good state stays on disk."""
+        if self.state.bad_in_row or not self.fabric.is_global_zero or not _finite(self.task.module):
             return
         tensors = {f"best.{name}": value for name, value in self.best.items()}
         if self.average is not None:
@@ -235,9 +235,8 @@ class _Run(Generic[Batch]):
         self.best = _under("best.", extras.tensors)
         averages = _under("average.", extras.tensors)
         if (self.average is None) != (not averages):
-            raise CheckpointError(
-                f"{self.checkpoint} was made with averaged weights, this run is without, or reversed."
-            )
+            kind = "without" if self.average else "with"
+            raise CheckpointError(f"The checkpoint {self.checkpoint} is of a training {kind} averaged weights.")
         if self.average is not None:
             self.average.restore(averages, self.state.updates)
         if self.stepper.scaler is not None and self.state.scaler:
@@ -250,6 +249,11 @@ def _better(score: float, best: float) -> bool:
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _finite(module: nn.Module) -> bool:
+    # A last finite step may have been so long that it left weights that are not.
+    return all(bool(torch.isfinite(parameter).all()) for parameter in module.parameters())
 
 
 def _copy(weights: Mapping[str, Any]) -> dict[str, Tensor]:

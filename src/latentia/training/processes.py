@@ -19,6 +19,20 @@ from latentia.errors import SettingError
 from latentia.training.task import LoopSettings
 
 
+def process_count() -> int:
+    """How many processes `torchrun` started for this training, on all machines; 1 without it."""
+    return int(os.environ["WORLD_SIZE"]) if _from_torchrun() else 1
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes files and talks to the user."""
+    return not _from_torchrun() or os.environ["RANK"] == "0"
+
+
+def _from_torchrun() -> bool:
+    return distributed.is_available() and distributed.is_torchelastic_launched()
+
+
 def launch(settings: LoopSettings) -> Fabric:
     """Join the other processes where `torchrun` started several; gradients are then averaged over them (DDP).
 
@@ -45,10 +59,6 @@ def launch(settings: LoopSettings) -> Fabric:
     )
     fabric.launch()
     return fabric
-
-
-def _from_torchrun() -> bool:
-    return distributed.is_available() and distributed.is_torchelastic_launched()
 
 
 def total(fabric: Fabric, values: Tensor) -> Tensor:

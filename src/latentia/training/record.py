@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from latentia.files import atomic_path
+from latentia.training.processes import process_count
 
 LIBRARIES = ("latentia", "torch", "numpy", "lightning-fabric", "safetensors")
 
@@ -71,7 +72,7 @@ def _version(library: str) -> str:
 
 
 def hardware() -> dict[str, Any]:
-    """Describe the machine: processor, cores, threads that torch uses, accelerators."""
+    """Describe the machine: processor, cores, threads that torch uses in each of how many processes, accelerators."""
     devices = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {
         "machine": platform.machine(),
@@ -79,5 +80,6 @@ def hardware() -> dict[str, Any]:
         "processor": platform.processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "processes": process_count(),
         "accelerators": devices,
     }

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Generator, Tensor, nn
 
-from latentia.errors import TrainingError
+from latentia.errors import CheckpointError, SettingError, TrainingError
 from latentia.training import Evaluation, LoopSettings, Outcome, Progress, StepContext, Task, fit
 
 BATCHES = 5
@@ -232,6 +232,23 @@ def test_a_run_bad_from_the_start_says_that_it_has_no_checkpoint(tmp_path: Path)
         fit(task(network(), spoiled=bad), short(bad_steps=3, checkpoint_steps=1), checkpoint=tmp_path / "c.safetensors")
 
 
+def test_weights_that_one_long_step_made_infinite_are_not_saved(tmp_path: Path) -> None:
+    module = network()
+    leap = replace(task(module), rate=lambda step: 1e40 if step == 7 else 1.0)
+    with pytest.raises(TrainingError, match="last good checkpoint"):
+        fit(leap, short(bad_steps=3, checkpoint_steps=1), checkpoint=tmp_path / "c.safetensors")
+    seen: list[Progress] = []
+    fit(task(module), short(), checkpoint=tmp_path / "c.safetensors", resume=True, on_progress=seen.append)
+    assert (seen[0].run_step, seen[0].skipped) == (8, 0)
+
+
+def test_a_checkpoint_of_an_earlier_training_is_not_called_the_last_good_one(tmp_path: Path) -> None:
+    run(tmp_path)
+    bad = frozenset((0, place) for place in range(BATCHES))
+    with pytest.raises(TrainingError, match="no checkpoint was made"):
+        fit(task(network(), spoiled=bad), short(bad_steps=3), checkpoint=tmp_path / "c.safetensors")
+
+
 def scripted(scores: list[float], kept: list[dict[str, Tensor]]) -> Callable[[nn.Module], Evaluation]:
     left = iter(scores)
 
@@ -276,3 +293,139 @@ def test_progress_counts_every_step_and_brings_the_history_at_the_end_of_a_pass(
     ends = [progress for progress in seen if progress.evaluation is not None]
     assert [len(progress.history) for progress in ends] == [1, 2]
     assert all(progress.steps == BATCHES and progress.passes == 2 for progress in seen)
+
+
+def test_a_training_may_last_a_number_of_steps_and_be_evaluated_in_the_middle_of_a_pass(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    outcome = fit(
+        task(network()),
+        LoopSettings(seed=1, steps=2 * BATCHES + 3, evaluate_steps=4),
+        checkpoint=tmp_path / "c.safetensors",
+        on_progress=seen.append,
+    )
+    assert outcome.steps == 13
+    assert [row["step"] for row in outcome.history] == [4, 8, 12, 13]  # the end is evaluated too
+    assert [row["pass"] for row in outcome.history] == [0, 1, 2, 2]
+    steps = [progress for progress in seen if progress.evaluation is None]
+    assert [progress.run_step for progress in steps] == list(range(1, 14))
+    assert all(progress.run_steps == 13 and progress.passes == 3 for progress in seen)
+
+
+def test_the_loss_in_the_history_is_the_mean_since_the_evaluation_before(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    outcome = fit(
+        task(network()),
+        LoopSettings(seed=1, steps=8, evaluate_steps=4),
+        checkpoint=tmp_path / "c.safetensors",
+        on_progress=seen.append,
+    )
+    losses = [progress.loss for progress in seen if progress.evaluation is None]
+    assert [row["loss"] for row in outcome.history] == pytest.approx([np.mean(losses[:4]), np.mean(losses[4:])])
+
+
+def test_a_finished_run_goes_on_when_it_is_given_more_steps(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "c.safetensors"
+    long = LoopSettings(seed=1, steps=10)
+    fit(task(network()), LoopSettings(seed=1, steps=5), checkpoint=checkpoint)
+    module, whole = network(), network()
+    outcome = fit(task(module), long, checkpoint=checkpoint, resume=True)
+    assert same(outcome, fit(task(whole), long, checkpoint=tmp_path / "other.safetensors"))
+    assert equal(dict(module.state_dict()), dict(whole.state_dict()))
+
+
+def test_time_adds_up_over_interruptions(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "c.safetensors"
+    first = fit(task(network()), LoopSettings(seed=1, steps=5), checkpoint=checkpoint)
+    seen: list[Progress] = []
+    second = fit(
+        task(network()), LoopSettings(seed=1, steps=6), checkpoint=checkpoint, resume=True, on_progress=seen.append
+    )
+    assert 0 < first.seconds < seen[0].seconds <= second.seconds
+    assert [row["seconds"] for row in second.history] == [first.seconds, second.seconds]
+
+
+def test_averaged_weights_are_evaluated_shown_and_kept_while_training_goes_on_with_its_own(tmp_path: Path) -> None:
+    evaluated: list[dict[str, Tensor]] = []
+    shown: list[dict[str, Tensor]] = []
+    trained: list[dict[str, Tensor]] = []
+    module = network()
+
+    def copy() -> dict[str, Tensor]:
+        return {name: value.clone() for name, value in module.state_dict().items()}
+
+    def evaluate(module: nn.Module) -> Evaluation:
+        evaluated.append(copy())
+        return held_out(module)
+
+    outcome = fit(
+        task(module, evaluate=evaluate),
+        short(average_decay=0.9),
+        checkpoint=tmp_path / "c.safetensors",
+        on_progress=lambda progress: trained.append(copy()),
+        on_evaluation=lambda module, progress: shown.append(copy()),
+    )
+    assert all(equal(one, other) for one, other in zip(evaluated, shown, strict=True))
+    last, after_evaluation = trained[BATCHES - 1 : BATCHES + 1]
+    assert equal(last, after_evaluation)
+    assert not equal(last, evaluated[0])
+    assert equal(evaluated[outcome.best], copy())
+
+
+def test_an_average_that_forgets_at_once_is_the_weights_themselves(tmp_path: Path) -> None:
+    (plain, _), (averaged, _) = run(tmp_path), run(tmp_path, average_decay=0.0)
+    assert equal(plain, averaged)
+
+
+def test_every_evaluation_draws_the_same_numbers_and_pictures_are_drawn_once_for_each(tmp_path: Path) -> None:
+    draws: list[float] = []
+    told: list[int] = []
+
+    def evaluate(module: nn.Module) -> Evaluation:
+        assert not module.training
+        assert torch.is_inference_mode_enabled()
+        draws.append(float(torch.rand(())))
+        return held_out(module)
+
+    def show(module: nn.Module, progress: Progress) -> None:
+        assert not module.training
+        assert progress.evaluation is not None
+        told.append(progress.run_step)
+
+    fit(task(network(), evaluate=evaluate), short(), checkpoint=tmp_path / "c.safetensors", on_evaluation=show)
+    assert len(set(draws)) == 1
+    assert told == [5, 10, 15, 20]
+
+
+def test_a_checkpoint_with_averages_and_a_run_without_do_not_go_together(tmp_path: Path) -> None:
+    run(tmp_path, average_decay=0.9)
+    with pytest.raises(CheckpointError, match="is of a training with averaged weights"):
+        run(tmp_path, resume=True)
+    run(tmp_path)
+    with pytest.raises(CheckpointError, match="is of a training without averaged weights"):
+        run(tmp_path, resume=True, average_decay=0.9)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"steps": 3}, "lasts either a number of steps or of passes; steps is 3, passes 4"),
+        ({"passes": None}, "steps is None, passes None"),
+        ({"passes": 0}, "passes must be 1 or more; it is 0"),
+        ({"micro_batches": 0}, "micro_batches must be 1 or more"),
+        ({"average_decay": 1.0}, "average_decay must be at least 0 and below 1; it is 1.0"),
+        ({"clip_norm": 0.0}, "clip_norm must be above 0"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(SettingError, match=told):
+        short(**changes)
+
+
+class ShortPass(RandomBatches):
+    def of_pass(self, number: int, first: int) -> Iterator[tuple[Tensor, Tensor]]:
+        yield from list(super().of_pass(number, first))[:-1]
+
+
+def test_a_pass_that_ends_early_stops_the_run_instead_of_going_round_forever(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="Pass 1 ended after 4 of 5 batches"):
+        fit(replace(task(network()), batches=ShortPass()), short(), checkpoint=tmp_path / "c.safetensors")

@@ -37,27 +37,29 @@ def launch(settings: LoopSettings) -> Fabric:
     """Join the other processes where `torchrun` started several; gradients are then averaged over them (DDP).
 
     They talk through NCCL on graphics cards and through gloo on processors. Errors: SettingError where the
-    micro-batches cannot be shared out evenly.
+    micro-batches cannot be shared out evenly, or the accelerator is not there or lacks the precision.
     """
-    world = (
-        int(os.environ["WORLD_SIZE"]) if distributed.is_available() and distributed.is_torchelastic_launched() else 1
-    )
+    world = process_count()
     if settings.micro_batches % world:
         raise SettingError(
             f"{world} processes share the micro-batches of a step, so micro_batches must be a multiple of {world}; "
             f"it is {settings.micro_batches}."
         )
-    if world == 1:
-        return Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision)
-    local = int(os.environ["LOCAL_WORLD_SIZE"])
-    fabric = Fabric(
-        accelerator=settings.accelerator,
-        devices=local,
-        num_nodes=world // local,
-        strategy="ddp",
-        precision=settings.precision,
-    )
-    fabric.launch()
+    local = int(os.environ["LOCAL_WORLD_SIZE"]) if world > 1 else 1
+    try:
+        fabric = Fabric(
+            accelerator=settings.accelerator,
+            devices=local,
+            num_nodes=world // local,
+            strategy="ddp" if world > 1 else "auto",
+            precision=settings.precision,
+        )
+    except (RuntimeError, ValueError) as error:
+        raise SettingError(f"The accelerator '{settings.accelerator}' cannot be used here: {error}") from error
+    if settings.precision == "16-mixed" and fabric.device.type == "cpu":
+        raise SettingError("The precision 16-mixed needs a graphics card; processors have bf16-mixed and 32-true.")
+    if world > 1:
+        fabric.launch()
     return fabric
 
 

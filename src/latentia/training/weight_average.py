@@ -15,8 +15,8 @@ class WeightAverage:
     """Average of a module's parameters over its steps ("Exponential Moving Average", Table A.1), on their device.
 
     After update t (1, 2, …) it is d·average + (1 − d)·parameters with d = min(decay, (1 + t)/(10 + t)). It begins as
-    a copy of the parameters; the smaller d of the first steps lets go of that random start, which a plain 0.999
-    would still hold on to after a few thousand steps. From t = 9/(1 − decay) on (8,990 for 0.999), d is `decay`.
+    a copy of the parameters; the smaller d of the first steps lets go of that random start, of which a plain 0.999
+    would still hold 5 % after 3,000 steps. From t = 9/(1 − decay) − 10 on (8,990 for 0.999), d is `decay`.
 
     Half-precision parameters are averaged in float32, where small changes do not get lost. Buffers are not averaged:
     the module's own count.

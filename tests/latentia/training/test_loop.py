@@ -11,6 +11,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision import MixedPrecision
 from torch import Generator, Tensor, nn
 
 from latentia.errors import CheckpointError, SettingError, TrainingError
@@ -117,7 +119,7 @@ def same(first: Outcome, second: Outcome) -> bool:
     return rows[0] == rows[1] and replace(first, history=()) == replace(second, history=())
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(kills=st.lists(st.integers(1, 4 * (BATCHES + 1)), max_size=4), changes=st.sampled_from([{}, EVERYTHING]))
 def test_a_run_that_is_killed_and_resumed_gives_the_weights_of_an_uninterrupted_one(
     kills: list[int], changes: dict[str, Any]
@@ -133,6 +135,23 @@ def test_a_run_that_is_killed_and_resumed_gives_the_weights_of_an_uninterrupted_
         again, outcome_again = run(Path(other), resume=True, spoiled=spoiled, **changes)
     assert equal(weights, again)
     assert same(outcome, outcome_again)
+
+
+def test_the_scale_of_half_precision_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The loop refuses fp16 on processors; its plug-in works there, slowly.
+    monkeypatch.setattr(
+        "latentia.training.loop.launch",
+        lambda settings: Fabric(accelerator="cpu", devices=1, plugins=[MixedPrecision("16-mixed", device="cpu")]),
+    )
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    weights, outcome = run(tmp_path / "one", bad_steps=15)
+    assert outcome.skipped > 1  # the first scale is too large here, so that a run that began with it again would differ
+    with pytest.raises(Kill):
+        run(tmp_path / "other", kill_at=BATCHES + 6, bad_steps=15)
+    again, outcome_again = run(tmp_path / "other", resume=True, bad_steps=15)
+    assert same(outcome, outcome_again)
+    assert equal(weights, again)
 
 
 def test_a_resumed_run_does_not_begin_again(tmp_path: Path) -> None:

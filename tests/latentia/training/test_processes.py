@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,8 +18,18 @@ from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor, nn
 
 from latentia.errors import SettingError, TrainingError
-from latentia.training import Evaluation, LoopSettings, Loss, Progress, StepContext, Task, fit
-from latentia.training.processes import part_of
+from latentia.training import (
+    Evaluation,
+    LoopSettings,
+    Loss,
+    Progress,
+    StepContext,
+    Task,
+    fit,
+    is_first_process,
+    process_count,
+)
+from latentia.training.processes import launch, part_of
 
 BATCHES = 6
 
@@ -154,6 +165,29 @@ def test_bad_steps_in_a_row_stop_the_run_and_its_last_good_checkpoint_can_be_gon
     weights, facts = results(tmp_path)
     assert facts["skipped"] == 0
     assert all(torch.isfinite(value).all() for value in weights.values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"accelerator": "abacus"}, "accelerator 'abacus' cannot be used here"),
+        ({"accelerator": "cpu", "precision": "16-mixed"}, "16-mixed needs a graphics card"),
+    ],
+)
+def test_a_machine_that_cannot_do_what_is_set_is_named(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(SettingError, match=told):
+        launch(LoopSettings(seed=0, steps=1, **changes))
+
+
+def test_micro_batches_that_processes_cannot_share_evenly_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("latentia.training.processes.process_count", lambda: 2)
+    with pytest.raises(SettingError, match="must be a multiple of 2; it is 3"):
+        launch(LoopSettings(seed=0, steps=1, micro_batches=3))
+
+
+def test_without_torchrun_there_is_one_process_and_it_is_the_first() -> None:
+    assert process_count() == 1
+    assert is_first_process()
 
 
 def test_a_batch_is_cut_into_equal_parts_in_order() -> None:

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 
@@ -33,6 +34,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_unfinished(path: Path) -> None:
+    """Delete what a process that was killed while it wrote `path` has left beside it."""
+    for leftover in path.parent.glob(f".{escape(path.stem)}-*{escape(path.suffix)}"):
+        leftover.unlink()
 
 
 def _umask() -> int:

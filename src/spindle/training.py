@@ -17,7 +17,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
-from latentia.files import atomic_path
+from latentia.files import atomic_path, remove_unfinished
 from latentia.training import (
     LoopSettings,
     Outcome,
@@ -290,8 +290,7 @@ class _Training:
 def _claim(run_folder: Path, config: TrainingConfig, resume: bool) -> None:
     run_folder.mkdir(parents=True, exist_ok=True)
     for name in (RECORD, HISTORY, MODEL, "checkpoint.safetensors"):
-        for leftover in run_folder.glob(f".{Path(name).stem}-*{Path(name).suffix}"):  # a killed run was writing it
-            leftover.unlink()
+        remove_unfinished(run_folder / name)
     record = run_folder / RECORD
     if not record.is_file():
         return

@@ -1,0 +1,27 @@
+"""The command line `latentia`; a command is a file of `latentia.commands`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from latentia.command_line.program import Program
+
+COMMANDS = {
+    "train": "train a model of images by a configuration",
+    "evaluate": "measure a trained model: bits per dimension, use of its layers, nearest neighbours",
+    "sample": "draw images at several temperatures",
+    "interpolate": "go from one image to another at a chosen layer",
+    "neighbourhood": "draw images around one, with some of its layers kept",
+    "reconstruct": "encode images and decode them again",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `latentia` with these words, or with the command line's own; return the exit code."""
+    program = Program(
+        name="latentia",
+        summary="Deep generative models of images with latent variables: train, evaluate, explore.",
+        commands=COMMANDS,
+        package="latentia.commands",
+    )
+    return program.main(argv)

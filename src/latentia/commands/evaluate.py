@@ -1,0 +1,220 @@
+"""`latentia evaluate`: what a trained model is worth on images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from latentia.command_line.options import option
+from latentia.command_line.progress import Bar, progress_bar
+from latentia.command_line.screen import say, show, title
+from latentia.commands.options import RunOptions
+from latentia.commands.results import write_results
+from latentia.errors import SettingError
+
+if TYPE_CHECKING:
+    from jaxtyping import UInt8
+    from torch import Tensor
+
+    from latentia.data import ImageSet
+    from latentia.evaluation import Bits, ImportanceEstimate, LayerUsage, UnitUsage
+    from latentia.runs.folder import Run
+
+MOST_FOR_UNITS = 500
+"""Images by which the active units are counted; each takes 16 draws."""
+QUERIES = 8
+"""Samples for which nearest neighbours are looked up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """Evaluation."""
+
+    images: int | None = option(
+        None, "measure the first images of the split alone; the figures say so", metavar="COUNT"
+    )
+    importance_samples: int = option(
+        1024, "draws per image for the importance-weighted likelihood; 0 leaves it out", metavar="COUNT"
+    )
+    draws: int = option(1, "draws per image for the bound", metavar="COUNT")
+    neighbours: int = option(0, "look up so many nearest training images of samples", metavar="COUNT")
+
+    def __post_init__(self) -> None:
+        if self.importance_samples < 0 or self.neighbours < 0:
+            raise SettingError("--importance-samples and --neighbours must be 0 or more.")
+
+
+def run(arguments: RunOptions, options: EvaluationOptions) -> int:
+    """Measure a trained model: −ELBO and importance-weighted −log p(x) in bits per dimension, and use of its layers.
+
+    Every image of the split counts. An interrupted evaluation goes on with the same command.
+    """
+    from latentia.data import Split
+
+    run = arguments.load()
+    images = run.images(Split(arguments.split))
+    if options.images is not None:
+        images = images.first(options.images)
+    folder = arguments.folder("evaluation")
+    with progress_bar() as bar:
+        evaluation = _measure(run, images, arguments, options, folder, bar)
+        path = folder / f"{arguments.split}.json"
+        _write(evaluation, path)
+        _tell(evaluation)
+        say(f"Every figure, with what it was measured on, is in {path}.")
+        if options.neighbours:
+            _look_up_neighbours(run, arguments, options.neighbours, folder, bar)
+    return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Evaluation:
+    bound: Bits
+    likelihood: Bits | None
+    estimate: ImportanceEstimate | None
+    layers: tuple[LayerUsage, ...]
+    units: tuple[UnitUsage, ...]
+    images_for_units: int
+
+
+def _measure(
+    run: Run, images: ImageSet, arguments: RunOptions, options: EvaluationOptions, folder: Path, bar: Bar
+) -> _Evaluation:
+    from latentia.evaluation import (
+        Provenance,
+        bits_per_dimension,
+        evaluate_bound,
+        importance_weighted,
+        layer_usage,
+        unit_usage,
+    )
+
+    def figure(nats: Tensor, samples: int) -> Bits:
+        provenance = Provenance.of(images, importance_samples=samples, weights=run.weights, seed=arguments.seed)
+        return bits_per_dimension(nats, provenance)
+
+    tensor = images.tensor(slice(None))
+    common: dict[str, Any] = {"batch": arguments.batch, "seed": arguments.seed}
+    told = _shares(bar, "Measuring the bound")
+    terms = evaluate_bound(run.model, tensor, draws=options.draws, on_progress=told, **common)
+    few = tensor[:MOST_FOR_UNITS]
+    bar("Counting active units", 0.0)
+    units = unit_usage(run.model, few, **common) if len(few) > 1 else ()
+    estimate = None
+    if options.importance_samples:
+        told = _shares(bar, f"Weighing {options.importance_samples} draws per image")
+        estimate = importance_weighted(
+            run.model, tensor, samples=options.importance_samples, partial=folder, on_progress=told, **common
+        )
+    return _Evaluation(
+        bound=figure(terms.elbo, 1),
+        likelihood=None if estimate is None else figure(estimate.log_likelihood, options.importance_samples),
+        estimate=estimate,
+        layers=layer_usage(terms.divergence, images.format.dimensions),
+        units=units,
+        images_for_units=len(few),
+    )
+
+
+def _shares(bar: Bar, what: str) -> Callable[[int, int], None]:
+    return lambda done, images: bar(what, done / images)
+
+
+def _write(evaluation: _Evaluation, path: Path) -> None:
+    from latentia.training import hardware, source_version, write_record
+
+    record: dict[str, Any] = {"negative_elbo": evaluation.bound.as_record()}
+    if evaluation.likelihood is not None and evaluation.estimate is not None:
+        record["importance_weighted"] = {
+            **evaluation.likelihood.as_record(),
+            "mean_sampling_error_nats": evaluation.estimate.mean_sampling_error,
+            "median_effective_samples": float(evaluation.estimate.effective_samples.median()),
+        }
+    counts = {layer.number: (int(layer.active.sum()), layer.active.numel()) for layer in evaluation.units}
+    record["layers"] = [
+        {
+            "number": layer.number,
+            "divergence_nats": layer.divergence_nats,
+            "divergence_bits_per_dimension": layer.divergence_bits,
+            "active": layer.active,
+            "active_units": counts[layer.number][0] if counts else None,
+            "units": counts[layer.number][1] if counts else None,
+        }
+        for layer in evaluation.layers
+    ]
+    record |= {
+        "images_for_active_units": evaluation.images_for_units,
+        "source": source_version(Path(__file__)),
+        "hardware": hardware(),
+    }
+    write_record(record, path)
+
+
+def _tell(evaluation: _Evaluation) -> None:
+    measured = evaluation.bound.provenance
+    title(f"{measured.data_set}, {measured.images} {measured.split} images of {measured.image_format}")
+    say(f"sha256 {measured.sha256}; weights: {measured.weights}; {measured.dequantisation}", indent=2)
+    show([_likelihoods(evaluation)])
+    if (estimate := evaluation.estimate) is not None:
+        effective = float(estimate.effective_samples.median())
+        say(
+            f"Of {estimate.samples} importance samples, as many as {effective:.1f} count in the median image.", indent=2
+        )
+    show([_layers(evaluation)])
+
+
+def _likelihoods(evaluation: _Evaluation) -> Table:
+    table = Table()
+    for name in ("bits/dim", "value", "standard error"):
+        table.add_column(name, justify="left" if name == "bits/dim" else "right")
+    table.add_row("−ELBO", *_with_error(evaluation.bound))
+    if evaluation.likelihood is not None:
+        samples = evaluation.likelihood.provenance.importance_samples
+        table.add_row(f"−log p(x), {samples} importance samples", *_with_error(evaluation.likelihood))
+    return table
+
+
+def _with_error(bits: Bits) -> tuple[str, str]:
+    return f"{bits.value:.4f}", f"{bits.standard_error:.4f}"
+
+
+def _layers(evaluation: _Evaluation) -> Table:
+    table = Table(title="KL(q(z | x) ‖ p(z)) per layer, 1 is the top", title_justify="left")
+    for name in ("layer", "nats", "bits/dim", "active units"):
+        table.add_column(name, justify="right")
+    for place, layer in enumerate(evaluation.layers):
+        active = evaluation.units[place].active if evaluation.units else None
+        counted = "" if active is None else f"{int(active.sum())} of {active.numel()}"
+        table.add_row(str(layer.number), f"{layer.divergence_nats:.2f}", f"{layer.divergence_bits:.4f}", counted)
+    return table
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """Samples with their nearest training images."""
+
+    samples: UInt8[Tensor, "samples channels height width"]
+    neighbours: UInt8[Tensor, "samples neighbours channels height width"]
+    places: Tensor
+    squared_error: Tensor
+
+
+def _look_up_neighbours(run: Run, arguments: RunOptions, count: int, folder: Path, bar: Bar) -> None:
+    import torch
+
+    from latentia.data import Split
+    from latentia.evaluation import nearest_neighbours
+    from latentia.uses import draw_neighbours, sample
+
+    training = run.images(Split.TRAIN)
+    samples = sample(run.model, QUERIES, batch=arguments.batch, seed=arguments.seed).images[0]
+    told = _shares(bar, "Looking up neighbours")
+    found = nearest_neighbours(samples, training.tensor(slice(None)), count=count, on_progress=told)
+    nearest = torch.unflatten(training.tensor(found.places.flatten().numpy()), 0, tuple(found.places.shape))
+    picture = draw_neighbours(samples, nearest, run.model.image_format.levels)
+    record = _Found(samples=samples, neighbours=nearest, places=found.places, squared_error=found.squared_error)
+    write_results(folder, "neighbours", picture, record)

@@ -1,0 +1,102 @@
+"""The options that several commands share: one place for their names, defaults and help."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from latentia.command_line.options import argument, option
+from latentia.errors import DataError, SettingError
+from latentia.folders import check_output_folder, make_folder
+
+if TYPE_CHECKING:
+    from jaxtyping import UInt8
+    from torch import Tensor
+
+    from latentia.runs.folder import Run
+
+Number = TypeVar("Number", int, float)
+SplitName = Literal["train", "validation", "test"]
+
+
+def whole_numbers(value: str | Iterable[int]) -> tuple[int, ...]:
+    """Read whole numbers between commas, or take them as they are. Errors: ArgumentTypeError."""
+    return _numbers(value, int, "whole numbers such as 0,1,2")
+
+
+def numbers(value: str | Iterable[float]) -> tuple[float, ...]:
+    """Read numbers between commas, or take them as they are. Errors: ArgumentTypeError."""
+    return _numbers(value, float, "numbers such as 0.7,1")
+
+
+def _numbers(value: str | Iterable[Number], kind: Callable[[str], Number], wanted: str) -> tuple[Number, ...]:
+    if not isinstance(value, str):
+        return tuple(value)
+    try:
+        return tuple(map(kind, value.split(",")))
+    except ValueError:
+        raise ArgumentTypeError(f"'{value}' is not {wanted}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Run."""
+
+    run: Path = argument("RUN", "the folder of a training")
+    set: tuple[str, ...] = option(
+        (), "change a setting of its configuration, such as data.folder=../cifar10", metavar="SETTING=VALUE"
+    )
+    split: SplitName = option("test", "which part of its data is meant")
+    device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to compute")
+    batch: int = option(64, "images at a time, or draws", metavar="COUNT")
+    seed: int = option(0, "decides every random number", metavar="NUMBER")
+    out: Path | None = option(None, "folder for the results (default: one in the run's)", metavar="FOLDER")
+
+    def __post_init__(self) -> None:
+        if self.batch < 1 or self.seed < 0:
+            raise SettingError("--batch must be 1 or more, --seed 0 or more.")
+
+    def load(self) -> Run:
+        """Load the run, with its model on the device. Errors: as `load_run`; OutputError for the results' folder."""
+        from latentia.runs.folder import load_run
+
+        if self.out is not None:
+            check_output_folder(self.out)
+        run = load_run(self.run, self.set)
+        run.model.to(_device(self.device))
+        return run
+
+    def folder(self, name: str) -> Path:
+        """Make the folder of the results, and give it; `name` is where they are by default. Errors: OutputError."""
+        folder = self.run / name if self.out is None else self.out
+        make_folder(folder)
+        return folder
+
+    def images(self, run: Run, places: tuple[int, ...]) -> UInt8[Tensor, "images channels height width"]:
+        """Load images by their places in the split, from 0. Errors: DataError where there is no such place."""
+        import numpy as np
+
+        from latentia.data import Split
+
+        images = run.images(Split(self.split))
+        for place in places:
+            if not 0 <= place < len(images):
+                raise DataError(
+                    f"{images.name} has {len(images)} images in its split '{images.split}', counted from 0; there is "
+                    f"no image {place}."
+                )
+        return images.tensor(np.array(places))
+
+
+def _device(name: str) -> str:
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return next(device for device, is_there in there.items() if is_there)
+    if not there[name]:
+        raise SettingError(f"--device: this machine has no {name}.")
+    return name

@@ -1,0 +1,115 @@
+"""`latentia train`: a model by a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latentia.command_line.options import argument, option
+from latentia.command_line.progress import Bar, progress_bar
+from latentia.command_line.screen import say
+from latentia.runs.packaged import packaged
+
+if TYPE_CHECKING:
+    from latentia.training import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Configuration."""
+
+    configuration: str = argument("CONFIG", f"a YAML file, or one that is packaged: {', '.join(packaged())}")
+    set: tuple[str, ...] = option(
+        (), "change a setting, such as training.steps=100; give it as often as you like", metavar="SETTING=VALUE"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Run."""
+
+    out: Path | None = option(
+        None, "folder of the run, one training each (default: runs/NAME of the configuration)", metavar="FOLDER"
+    )
+    resume: bool = option(False, "go on with the interrupted training in that folder")
+    pictures: bool = option(True, "draw samples and reconstructions after each evaluation")
+    tensorboard: bool = option(False, "write all figures for TensorBoard, to tensorboard in the folder")
+
+
+def run(arguments: Arguments, options: RunOptions) -> int:
+    """Train a model of images by a configuration.
+
+    An interrupted training goes on with the same command and --resume, and ends with the same model. On several
+    graphics cards or machines: torchrun --nproc-per-node COUNT -m latentia train CONFIG.
+    """
+    from latentia.runs.configuration import read_configuration
+    from latentia.runs.training import train
+    from latentia.training import is_first_process
+    from latentia.training.tensorboard import TensorBoard
+
+    configuration = read_configuration(arguments.configuration, arguments.set)
+    folder = options.out or Path("runs") / Path(arguments.configuration).stem
+    with ExitStack() as stack:
+        tell = _teller(stack.enter_context(progress_bar()))
+        tensorboard = stack.enter_context(TensorBoard(folder / "tensorboard")) if options.tensorboard else None
+
+        def on_progress(progress: Progress) -> None:
+            tell(progress)
+            if tensorboard is not None:
+                tensorboard(progress)
+
+        try:
+            outcome = train(
+                configuration, folder, resume=options.resume, pictures=options.pictures, on_progress=on_progress
+            )
+        except KeyboardInterrupt:
+            told = "Interrupted. The same command with --resume goes on from the last checkpoint."
+            raise KeyboardInterrupt(told) from None
+    if is_first_process():
+        best = outcome.history[outcome.best]
+        say(
+            f"After {outcome.steps} steps ({outcome.skipped} of them skipped), the best validation score was "
+            f"{best['bits_per_dimension']:.3f} bits/dim at step {best['step']:.0f}."
+        )
+        say(f"The run is {folder}. To measure its model: latentia evaluate {folder}")
+    return 0
+
+
+def _teller(show: Bar) -> Callable[[Progress], None]:
+    """Move the bar with each step, and say the figures of each evaluation."""
+
+    def tell(progress: Progress) -> None:
+        if progress.evaluation is not None:
+            figures = progress.evaluation.figures
+            say(f"Step {progress.run_step}: validation {_in_words(figures)}{_skipped(progress)}.")
+            say(f"nats per layer, top first: {' '.join(f'{nats:.2f}' for nats in _divergences(figures))}", indent=2)
+        elif progress.figures:
+            show(
+                "Training",
+                progress.run_step / progress.run_steps,
+                f", {_in_words(progress.figures)}{_skipped(progress)}",
+            )
+
+    return tell
+
+
+def _in_words(figures: Mapping[str, float]) -> str:
+    from latentia.evaluation.latent_usage import ACTIVE_NATS
+
+    nats = _divergences(figures)
+    active = sum(one > ACTIVE_NATS for one in nats)
+    return (
+        f"{figures['bits_per_dimension']:.3f} bits/dim, divergence {sum(nats):.1f} nats, {active} of {len(nats)} "
+        "layers active"
+    )
+
+
+def _divergences(figures: Mapping[str, float]) -> list[float]:
+    return [value for name, value in figures.items() if name.startswith("divergence_")]
+
+
+def _skipped(progress: Progress) -> str:
+    return f", {progress.skipped} steps skipped" if progress.skipped else ""

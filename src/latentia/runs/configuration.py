@@ -1,0 +1,151 @@
+"""The configuration of a run: data, model, training and seed, read from YAML without guesses.
+
+Names in a file are looked up in the closed mappings below; there is no way to name code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from latentia.data import (
+    CelebAHQ,
+    Cifar10,
+    DataSource,
+    ImageFolder,
+    ImageNet32,
+    ImageSet,
+    Mnist,
+    NpzImages,
+    Omniglot,
+    Split,
+)
+from latentia.errors import SettingError
+from latentia.models.gaussian_vae import GaussianVAEConfig
+from latentia.models.ladder_vae import LadderVAEConfig
+from latentia.runs.packaged import find_configuration
+from latentia.runs.settings import Choice, plain, read
+from latentia.training.density import DensityTraining
+
+DATA_SETS = Choice(
+    key="set",
+    kinds={
+        "cifar10": Cifar10,
+        "imagenet32": ImageNet32,
+        "celeba_hq": CelebAHQ,
+        "mnist": Mnist,
+        "omniglot": Omniglot,
+        "image_folder": ImageFolder,
+        "npz": NpzImages,
+    },
+)
+MODELS = Choice(key="kind", kinds={"ladder_vae": LadderVAEConfig, "gaussian_vae": GaussianVAEConfig})
+ModelConfig = LadderVAEConfig | GaussianVAEConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transforms:
+    """What happens to images between their files and the model."""
+
+    flip: bool = False
+    """Mirror training images left to right with probability ½ (Table A.1, "Horizontal flip data augmentation")."""
+    binarise: bool = False
+    """Draw each pixel as 0 or 1 with probability value / (levels − 1): anew at each step of training, once for
+    evaluation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """All that decides a run, besides the bytes of the data and the code."""
+
+    data: DataSource = field(metadata={"choice": DATA_SETS})
+    model: ModelConfig = field(metadata={"choice": MODELS})
+    training: DensityTraining
+    transforms: Transforms = Transforms()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise SettingError(f"seed must be 0 or more, not {self.seed}.")
+
+    def images(self, split: Split) -> ImageSet:
+        """Load the images of one split as they are evaluated. Errors: DataError, also where there are none."""
+        images = self.data.load(split)
+        return images.drawn_binary(self.seed) if self.transforms.binarise else images
+
+
+def read_configuration(name: str, changes: Sequence[str] = ()) -> Configuration:
+    """Read a YAML file, or the packaged configuration of that name, with `changes` such as `training.steps=100`.
+
+    Errors: SettingError where there is no such file, or a setting is unknown, misspelt, missing or of another type.
+    """
+    source = find_configuration(name)
+    values = _read_yaml(source.read_bytes(), name)
+    for change in changes:
+        _change(values, change)
+    return configuration_of(values, name)
+
+
+def configuration_of(values: Any, name: str) -> Configuration:
+    """Make a configuration of plain values. Errors: SettingError, which begins with the file's `name`."""
+    try:
+        configuration: Configuration = read(Configuration, values)
+    except SettingError as error:
+        raise SettingError(f"{name}: {error}") from error
+    return configuration
+
+
+def changed(configuration: Configuration, changes: Sequence[str], name: str) -> Configuration:
+    """Give a configuration with changes such as `data.folder=…`. Errors: SettingError, which begins with `name`."""
+    values = plain(configuration)
+    for change in changes:
+        _change(values, change)
+    return configuration_of(values, name)
+
+
+def write_yaml(configuration: Configuration) -> str:
+    """Give the YAML text of a configuration, with every setting, defaults too."""
+    return str(yaml.safe_dump(plain(configuration), sort_keys=False, allow_unicode=True))
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml comes without types
+    """Refuses a setting that is given twice, where YAML would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Make the mapping of a node."""
+        names = [key.value for key, _ in node.value]
+        for name in names:
+            if names.count(name) > 1:
+                raise SettingError(f"'{name}' is given twice, the second time by line {node.end_mark.line}.")
+        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+def _read_yaml(text: str | bytes, name: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)
+    except SettingError as error:
+        raise SettingError(f"{name}: {error}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        raise SettingError(f"{name}: there is no YAML{where}, but something else.") from error
+
+
+def _change(values: Any, change: str) -> None:
+    """Set one value, as in `training.steps=100`."""
+    name, equals, text = change.partition("=")
+    *sections, last = name.strip().split(".")
+    if not equals or not last:
+        raise SettingError(f"A change is written as section.setting=value, not as {change}.")
+    inner = values
+    for section in sections:
+        inner = inner.get(section) if isinstance(inner, dict) else None
+        if inner is None:
+            raise SettingError(f"{change}: the configuration has no section '{section}' to change.")
+    if not isinstance(inner, dict):
+        raise SettingError(f"{change}: {'.'.join(sections) or 'the configuration'} holds no settings.")
+    inner[last] = _read_yaml(text, change)

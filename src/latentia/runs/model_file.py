@@ -1,0 +1,62 @@
+"""A trained model in one safetensors file: its weights, what it is made from, and the images it is for. No pickle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from latentia.errors import CheckpointError, SettingError
+from latentia.files import atomic_path
+from latentia.images import ImageFormat
+from latentia.models.base import LatentVariableModel
+from latentia.randomness import seeded
+from latentia.runs.configuration import MODELS, ModelConfig
+from latentia.runs.settings import plain, plain_choice, read
+
+FORMAT = "latentia-model-1"
+
+
+def save_model(model: LatentVariableModel, config: ModelConfig, path: Path) -> None:
+    """Write a model with the config that built it. Errors: OSError where `path` cannot be written."""
+    metadata = {
+        "format": FORMAT,
+        "model": json.dumps(plain_choice(MODELS, config)),
+        "images": json.dumps(plain(model.image_format)),
+    }
+    with atomic_path(path) as temporary:
+        # Cloned because safetensors refuses tensors that share memory, as tied weights do.
+        save_file(
+            {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}, temporary, metadata
+        )
+
+
+def load_model(path: Path) -> LatentVariableModel:
+    """Read a model, on the CPU and in evaluation mode.
+
+    Errors: CheckpointError where the file is missing, damaged, or not a model of this version.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"There is no model {path}.")
+    try:
+        with safe_open(path, framework="pt") as opened:
+            metadata = opened.metadata() or {}
+            weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} cannot be read as a model: it is no safetensors file, or damaged.") from error
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} is not a model of this version of latentia: wanted {FORMAT}, got "
+            f"{metadata.get('format', 'a file of others')}."
+        )
+    try:
+        config: ModelConfig = read(MODELS, json.loads(metadata["model"]), "model")
+        image_format: ImageFormat = read(ImageFormat, json.loads(metadata["images"]), "images")
+        with seeded(0):  # the first weights, which are replaced, shall not move the caller's random state
+            model: LatentVariableModel = config.build(image_format)
+        model.load_state_dict(weights)
+    except (KeyError, ValueError, RuntimeError, SettingError) as error:
+        raise CheckpointError(f"{path} does not hold the weights that its description asks for.") from error
+    return model.eval()

@@ -1,0 +1,30 @@
+"""Configurations by file or by name; nothing in here waits for torch."""
+
+from __future__ import annotations
+
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from latentia.command_line.parsing import suggestion
+from latentia.errors import SettingError
+
+
+def packaged() -> list[str]:
+    """Names of the configurations that come with the package."""
+    return sorted(entry.name.removesuffix(".yaml") for entry in _folder().iterdir() if entry.name.endswith(".yaml"))
+
+
+def find_configuration(name: str) -> Traversable:
+    """Give the file of that name, or the packaged configuration. Errors: SettingError where there is neither."""
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    if name in packaged():
+        return _folder() / f"{name}.yaml"
+    told = suggestion(name, packaged()) or f"; there are files, and the packaged {', '.join(packaged())}."
+    raise SettingError(f"There is no configuration {name}{told}")
+
+
+def _folder() -> Traversable:
+    return resources.files("latentia") / "configs"

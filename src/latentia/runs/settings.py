@@ -1,0 +1,160 @@
+"""From plain values, as YAML and JSON have them, to typed records and back; what does not fit is one sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from latentia.command_line.parsing import suggestion
+from latentia.errors import SettingError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A closed set of record types, of which a section names one."""
+
+    key: str
+    """The setting that holds the name."""
+    kinds: Mapping[str, type]
+
+
+def chosen(key: str, kinds: Mapping[str, type]) -> Any:
+    """Declare a field that is one of several records, by the name under `key`."""
+    return field(metadata={"choice": Choice(key=key, kinds=kinds)})
+
+
+def read(kind: Any, value: Any, where: str = "") -> Any:
+    """Read a plain value as `kind`: a record, a choice of records, a tuple, an optional value or a simple one.
+
+    `where` names the value in errors, as in `model.layers`. A relative path is taken from the working folder and made
+    absolute. Errors: SettingError where a setting is unknown, missing, or not of its type; it also says what the
+    records themselves refuse.
+    """
+    if isinstance(kind, Choice):
+        return _read_choice(kind, value, where)
+    if dataclasses.is_dataclass(kind):
+        return _read_record(kind, value, where)
+    if get_origin(kind) in (Union, types.UnionType):
+        if value is None:
+            return None
+        (inner,) = (one for one in get_args(kind) if one is not type(None))
+        return read(inner, value, where)
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list | tuple):
+            raise SettingError(f"{where} must be a list, as in [1, 2], not {_shown(value)}.")
+        return tuple(read(get_args(kind)[0], one, f"{where}[{place}]") for place, one in enumerate(value))
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise SettingError(f"{where} must be {_listed(get_args(kind))}, not {_shown(value)}.")
+        return value
+    return _read_simple(kind, value, where)
+
+
+def plain(record: Any) -> Any:
+    """Turn a record into what `read` reads: mappings, lists, texts and numbers."""
+    if isinstance(record, tuple):
+        return [plain(one) for one in record]
+    if isinstance(record, Path):
+        return str(record)
+    if not dataclasses.is_dataclass(record):
+        return record
+    values = {}
+    for one in dataclasses.fields(record):
+        value = getattr(record, one.name)
+        values[one.name] = plain(value)
+        if choice := one.metadata.get("choice"):
+            values[one.name] = plain_choice(choice, value)
+    return values
+
+
+def plain_choice(choice: Choice, record: Any) -> dict[str, Any]:
+    """Turn a record of a choice into plain values, with its name."""
+    (name,) = (name for name, kind in choice.kinds.items() if type(record) is kind)
+    return {choice.key: name, **plain(record)}
+
+
+def _read_choice(choice: Choice, value: Any, where: str) -> Any:
+    values = dict(_mapping(value, where))
+    if choice.key not in values:
+        raise SettingError(f"{where} must have a setting '{choice.key}': {_listed(tuple(choice.kinds))}.")
+    name = values.pop(choice.key)
+    if name not in choice.kinds:
+        close = suggestion(str(name), choice.kinds)
+        raise SettingError(
+            f"{where}.{choice.key} must be {_listed(tuple(choice.kinds))}, not {_shown(name)}{close or '.'}"
+        )
+    return _read_record(choice.kinds[name], values, where, known=(choice.key,))
+
+
+def _read_record(kind: Any, value: Any, where: str, known: tuple[str, ...] = ()) -> Any:
+    values, hints = _mapping(value, where), get_type_hints(kind)
+    fields = {one.name: one for one in dataclasses.fields(kind) if one.init}
+    for name in values:
+        if name not in fields:
+            close = suggestion(str(name), [*known, *fields])
+            told = close or f"; it has {', '.join([*known, *fields])}."
+            raise SettingError(f"{where or 'A configuration'} has no setting '{name}'{told}")
+    for name, one in fields.items():
+        required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
+        if required and name not in values:
+            raise SettingError(f"{where or 'A configuration'} must have a setting '{name}'.")
+    inner = {
+        name: read(fields[name].metadata.get("choice", hints[name]), one, f"{where}.{name}" if where else name)
+        for name, one in values.items()
+    }
+    return kind(**inner)
+
+
+def _mapping(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        told = f"{where} must hold settings" if where else "A configuration holds settings"
+        raise SettingError(f"{told}, each with its name, not {_shown(value)}.")
+    return value
+
+
+def _read_simple(kind: Any, value: Any, where: str) -> Any:
+    if kind is Path and isinstance(value, str):
+        return Path(value).expanduser().absolute()
+    if kind is float:
+        number = _number(value)
+        if number is not None:
+            return number
+    elif isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+        return value
+    raise SettingError(f"{where} must be {_KINDS[kind]}, not {_shown(value)}.")
+
+
+_KINDS: Mapping[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    Path: "a path",
+}
+
+
+def _number(value: Any) -> float | None:
+    """Also a text such as 1e-3, which YAML does not take for a number."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _listed(names: tuple[Any, ...]) -> str:
+    words = [str(name) for name in names]
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "empty"
+    if isinstance(value, Mapping):
+        return "settings"
+    return f"'{value}'" if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)

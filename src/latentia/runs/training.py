@@ -1,0 +1,129 @@
+"""A run from its configuration to its model: what `latentia train` does, for programs too."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jaxtyping import Integer
+from torch import Tensor, nn
+
+from latentia.data import ShuffledImages, Split
+from latentia.errors import DataError
+from latentia.files import atomic_path
+from latentia.models.base import LatentVariableModel
+from latentia.randomness import seeded
+from latentia.runs.configuration import Configuration
+from latentia.runs.folder import RunFolder
+from latentia.runs.model_file import save_model
+from latentia.training import Outcome, Progress, fit
+from latentia.training.density import density_task
+from latentia.uses import draw_reconstruction, draw_samples, reconstruct, sample, write_png
+
+PICTURED = 8
+"""Samples at each temperature, and reconstructions, in a picture."""
+TEMPERATURES = (0.7, 0.85, 1.0)
+
+
+def train(
+    configuration: Configuration,
+    folder: Path,
+    *,
+    resume: bool = False,
+    pictures: bool = True,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Outcome:
+    """Train a model and keep it in `folder`, with all that it takes to do so again.
+
+    After each evaluation the folder has another line of history, and pictures of samples and reconstructions by the
+    weights that were evaluated; where these are the best so far, they become the folder's model. With `resume`, an
+    interrupted run goes on and ends with the weights that an uninterrupted one would have, to the bit on the same
+    machine. Of several processes (`torchrun`), the first alone writes.
+
+    Errors: DataError and SettingError for data and settings that do not fit, before anything is written; OutputError
+    and OSError where the folder cannot be written; CheckpointError where its checkpoint is damaged; TrainingError
+    where the loss stays not finite.
+    """
+    place = RunFolder(path=folder)
+    place.check(configuration, resume=resume)
+    images, validation = configuration.data.load(Split.TRAIN), configuration.images(Split.VALIDATION)
+    batches = ShuffledImages(
+        image_set=images,
+        batch=configuration.training.batch,
+        seed=configuration.seed,
+        flip=configuration.transforms.flip,
+        binarise=configuration.transforms.binarise,
+    )
+    if batches.image_format != validation.format:
+        raise DataError(
+            f"{images.name} has training images of {batches.image_format} and validation images of {validation.format}."
+        )
+    with seeded(configuration.seed):
+        model: LatentVariableModel = configuration.model.build(batches.image_format)
+    held_out = validation.tensor(slice(None))
+    task = density_task(model, batches, held_out, configuration.training)
+    data = {str(one.split): one.sha256 for one in (images, validation)}
+    place.check_data(data)
+    keeper = _Keeper(
+        configuration=configuration,
+        folder=place,
+        data=data,
+        pictured=held_out[:PICTURED] if pictures and images.format.channels in (1, 3) else None,
+        on_progress=on_progress,
+    )
+    return fit(
+        task,
+        configuration.training.loop(configuration.seed),
+        checkpoint=place.checkpoint,
+        resume=resume,
+        on_progress=keeper.keep,
+        on_evaluation=keeper.keep_model,
+    )
+
+
+@dataclass(kw_only=True)
+class _Keeper:
+    """Writes to the folder of a run what its training reports."""
+
+    configuration: Configuration
+    folder: RunFolder
+    data: Mapping[str, str]
+    pictured: Integer[Tensor, "images channels height width"] | None
+    on_progress: Callable[[Progress], None]
+    claimed: bool = field(default=False, init=False)
+
+    def keep(self, progress: Progress) -> None:
+        """Take a report of the loop. The first one says that training has begun: until then nothing is written."""
+        if not self.claimed:
+            self.folder.claim(self.configuration, self.data)
+            self.claimed = True
+        if progress.evaluation is not None:
+            self._write_history(progress.history)
+        self.on_progress(progress)
+
+    def keep_model(self, module: nn.Module, progress: Progress) -> None:
+        """Keep weights that were evaluated, if they are the best, and draw with them."""
+        assert isinstance(module, LatentVariableModel)
+        scores = [row["bits_per_dimension"] for row in progress.history]
+        if min(scores) == scores[-1]:
+            save_model(module, self.configuration.model, self.folder.model)
+        if self.pictured is not None:
+            self._draw(module, self.pictured, progress.run_step)
+
+    def _draw(
+        self, model: LatentVariableModel, images: Integer[Tensor, "images channels height width"], step: int
+    ) -> None:
+        levels = model.image_format.levels
+        self.folder.pictures.mkdir(exist_ok=True)
+        samples = sample(model, PICTURED, temperatures=TEMPERATURES)
+        write_png(draw_samples(samples, levels), self.folder.pictures / f"samples-{step:08d}.png")
+        reconstruction = draw_reconstruction(reconstruct(model, images), levels)
+        write_png(reconstruction, self.folder.pictures / f"reconstructions-{step:08d}.png")
+
+    def _write_history(self, rows: tuple[Mapping[str, float], ...]) -> None:
+        with atomic_path(self.folder.history) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[-1]))
+            writer.writeheader()
+            writer.writerows(rows)

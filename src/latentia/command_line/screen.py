@@ -37,10 +37,10 @@ def complain(sentence: str, *, program: str) -> None:
 
 
 def sentence_of(error: Exception) -> str:
-    """What went wrong, without Python's own words for it."""
+    """What went wrong, on one line and without Python's own words for it."""
     if isinstance(error, OSError):
         return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}."
-    return str(error)
+    return " ".join(str(error).splitlines())
 
 
 def _print(text: Text, *, indent: int = 0) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from latentia.data import ImageSet
     from latentia.evaluation import Bits, ImportanceEstimate, LayerUsage, UnitUsage
-    from latentia.runs.folder import Run
+    from latentia.runs import Run
 
 MOST_FOR_UNITS = 500
 """Images by which the active units are counted; each takes 16 draws."""

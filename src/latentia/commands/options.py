@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jaxtyping import UInt8
     from torch import Tensor
 
-    from latentia.runs.folder import Run
+    from latentia.runs import Run
 
 Number = TypeVar("Number", int, float)
 SplitName = Literal["train", "validation", "test"]
@@ -61,7 +61,7 @@ class RunOptions:
 
     def load(self) -> Run:
         """Load the run, with its model on the device. Errors: as `load_run`; OutputError for the results' folder."""
-        from latentia.runs.folder import load_run
+        from latentia.runs import load_run
 
         if self.out is not None:
             check_output_folder(self.out)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from latentia.command_line.options import argument, option
 from latentia.command_line.progress import Bar, progress_bar
 from latentia.command_line.screen import say
-from latentia.runs.packaged import packaged
+from latentia.configs import packaged
 
 if TYPE_CHECKING:
     from latentia.training import Progress
@@ -45,15 +45,15 @@ def run(arguments: Arguments, options: RunOptions) -> int:
     An interrupted training goes on with the same command and --resume, and ends with the same model. On several
     graphics cards or machines: torchrun --nproc-per-node COUNT -m latentia train CONFIG.
     """
-    from latentia.runs.configuration import read_configuration
-    from latentia.runs.training import train
+    from latentia.runs import read_configuration, train
     from latentia.training import is_first_process
     from latentia.training.tensorboard import TensorBoard
 
     configuration = read_configuration(arguments.configuration, arguments.set)
     folder = options.out or Path("runs") / Path(arguments.configuration).stem
     with ExitStack() as stack:
-        tell = _teller(stack.enter_context(progress_bar()))
+        # Of several processes, one reports.
+        tell = _teller(stack.enter_context(progress_bar()) if is_first_process() else Bar(None))
         tensorboard = stack.enter_context(TensorBoard(folder / "tensorboard")) if options.tensorboard else None
 
         def on_progress(progress: Progress) -> None:

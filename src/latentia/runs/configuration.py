@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from latentia.configs import find_configuration
 from latentia.data import (
     CelebAHQ,
     Cifar10,
@@ -26,7 +27,6 @@ from latentia.data import (
 from latentia.errors import SettingError
 from latentia.models.gaussian_vae import GaussianVAEConfig
 from latentia.models.ladder_vae import LadderVAEConfig
-from latentia.runs.packaged import find_configuration
 from latentia.runs.settings import Choice, plain, read
 from latentia.training.density import DensityTraining
 

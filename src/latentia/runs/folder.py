@@ -22,6 +22,9 @@ from latentia.training import run_record, write_record
 MAY_CHANGE = ("training.steps", "training.passes", "training.patience", "data.folder", "data.file")
 """What a resumed run may change: how long it goes on, and where its data lie, whose checksum stays the same."""
 
+CHANGEABLE = ("data.", "transforms.")
+"""Sections that can be changed of a run that is trained."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunFolder:
@@ -147,6 +150,9 @@ def load_run(path: Path, changes: tuple[str, ...] = ()) -> Run:
     Errors: CheckpointError where the folder holds no run, or one of another kind or without a model yet;
     SettingError where a change is no setting.
     """
+    for change in changes:
+        if not change.startswith(CHANGEABLE):
+            raise SettingError(f"Of a trained run only settings of the data can be changed, not {change}.")
     folder = RunFolder(path=path)
     configuration = folder.read_configuration()
     if not folder.model.is_file():

@@ -67,7 +67,7 @@ def load_checkpoint(path: Path, *, module: nn.Module, optimizer: Optimizer) -> E
         optimizer.load_state_dict(_optimizer_state(tensors, metadata, optimizer))
         return Extras(tensors=_under("extra.", tensors), facts=json.loads(metadata["facts"]))
     except (KeyError, RuntimeError, ValueError) as error:
-        raise CheckpointError(f"The checkpoint {path} is not of this model and optimizer: {error}") from error
+        raise CheckpointError(f"The checkpoint {path} is not of this model and optimizer.") from error
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

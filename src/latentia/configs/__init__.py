@@ -1,4 +1,4 @@
-"""Configurations by file or by name; nothing in here waits for torch."""
+"""The configurations that come with the package, and those in files, by name; nothing in here waits for torch."""
 
 from __future__ import annotations
 

@@ -141,11 +141,14 @@ def _change(values: Any, change: str) -> None:
     *sections, last = name.strip().split(".")
     if not equals or not last:
         raise SettingError(f"A change is written as section.setting=value, not as {change}.")
-    inner = values
+    inner = _settings(values, change)
     for section in sections:
-        inner = inner.get(section) if isinstance(inner, dict) else None
-        if inner is None:
-            raise SettingError(f"{change}: the configuration has no section '{section}' to change.")
-    if not isinstance(inner, dict):
-        raise SettingError(f"{change}: {'.'.join(sections) or 'the configuration'} holds no settings.")
+        inner[section] = inner.get(section) or {}
+        inner = _settings(inner[section], change)
     inner[last] = _read_yaml(text, change)
+
+
+def _settings(values: Any, change: str) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise SettingError(f"{change}: what is to be changed holds no settings.")
+    return values

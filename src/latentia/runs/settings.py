@@ -6,7 +6,7 @@ import dataclasses
 import math
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -16,16 +16,14 @@ from latentia.errors import SettingError
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A closed set of record types, of which a section names one."""
+    """A closed set of record types, of which a section names one.
+
+    A field is such a section where its metadata have it: `field(metadata={"choice": Choice(…)})`.
+    """
 
     key: str
     """The setting that holds the name."""
     kinds: Mapping[str, type]
-
-
-def chosen(key: str, kinds: Mapping[str, type]) -> Any:
-    """Declare a field that is one of several records, by the name under `key`."""
-    return field(metadata={"choice": Choice(key=key, kinds=kinds)})
 
 
 def read(kind: Any, value: Any, where: str = "") -> Any:
@@ -83,7 +81,7 @@ def _read_choice(choice: Choice, value: Any, where: str) -> Any:
     if choice.key not in values:
         raise SettingError(f"{where} must have a setting '{choice.key}': {_listed(tuple(choice.kinds))}.")
     name = values.pop(choice.key)
-    if name not in choice.kinds:
+    if name not in list(choice.kinds):
         close = suggestion(str(name), choice.kinds)
         raise SettingError(
             f"{where}.{choice.key} must be {_listed(tuple(choice.kinds))}, not {_shown(name)}{close or '.'}"

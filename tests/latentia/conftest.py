@@ -1,0 +1,68 @@
+"""A folder of small images, a configuration that trains on it in a second, and a run that has done so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from latentia.runs import read_configuration, train
+
+Settings = dict[str, dict[str, object]]
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """28 grey images of 8×8: bright squares on noise."""
+    folder = tmp_path_factory.mktemp("data") / "squares"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(28):
+        image = rng.integers(0, 60, (8, 8), dtype=np.uint8)
+        top, left = rng.integers(0, 5, 2)
+        image[top : top + 3, left : left + 3] += 180
+        Image.fromarray(image).save(folder / f"{number:02d}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def settings(pictures: Path) -> Callable[[], Settings]:
+    """Make the values of a configuration that trains in a second."""
+
+    def values() -> Settings:
+        return {
+            "data": {"set": "image_folder", "folder": str(pictures), "validation": 4, "test": 8},
+            "model": {
+                "kind": "ladder_vae",
+                "layers": [1, 1],
+                "channels": 4,
+                "latent_channels": 2,
+                "flow_channels": 0,
+                "components": 2,
+            },
+            "training": {"steps": 8, "batch": 4, "evaluate_steps": 4, "checkpoint_steps": 3, "accelerator": "cpu"},
+        }
+
+    return values
+
+
+@pytest.fixture
+def config(tmp_path: Path, settings: Callable[[], Settings]) -> Path:
+    """The same as a file, tiny.yaml."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(settings()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, settings: Callable[[], Settings]) -> Path:
+    """The folder of a finished run; whoever writes to it takes a copy."""
+    folder = tmp_path_factory.mktemp("runs")
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump(settings()), encoding="utf-8")
+    train(read_configuration(str(path)), folder / "tiny")
+    return folder / "tiny"

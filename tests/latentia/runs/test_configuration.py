@@ -1,0 +1,145 @@
+"""Configurations are read from YAML strictly, changed by whole names, and written with every setting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from latentia.configs import packaged
+from latentia.data import Split
+from latentia.errors import SettingError
+from latentia.images import ImageFormat
+from latentia.models.ladder_vae import LadderVAEConfig
+from latentia.runs import Transforms, configuration_of, read_configuration, write_yaml
+
+
+def test_a_file_becomes_typed_records(config: Path, pictures: Path) -> None:
+    configuration = read_configuration(str(config))
+    assert isinstance(configuration.model, LadderVAEConfig)
+    assert configuration.model.layers == (1, 1)
+    assert configuration.data.name == pictures.name
+    assert configuration.training.steps == 8 and configuration.seed == 0
+
+
+def test_what_is_written_is_read_as_it_was_and_hides_no_default(config: Path, tmp_path: Path) -> None:
+    configuration = read_configuration(str(config))
+    written = tmp_path / "again.yaml"
+    written.write_text(write_yaml(configuration), encoding="utf-8")
+    assert read_configuration(str(written)) == configuration
+    assert yaml.safe_load(written.read_text(encoding="utf-8"))["training"]["average_decay"] == 0.999
+
+
+def test_changes_set_settings_that_were_and_were_not_in_the_file(config: Path) -> None:
+    changes = ["training.steps=99", "seed=7", "model.layers=[2, 1]", "training.learning_rate=1e-3"]
+    configuration = read_configuration(str(config), changes)
+    assert (configuration.training.steps, configuration.seed) == (99, 7)
+    assert isinstance(configuration.model, LadderVAEConfig) and configuration.model.layers == (2, 1)
+    assert configuration.training.learning_rate == 1e-3
+
+
+@pytest.mark.parametrize("name", packaged())
+def test_every_packaged_configuration_can_be_read(name: str) -> None:
+    configuration = read_configuration(name)
+    assert configuration_of(yaml.safe_load(write_yaml(configuration)), name) == configuration
+
+
+def test_the_largest_packaged_configurations_are_those_of_table_a_1() -> None:
+    """Depth, SDN channels and directions, mixture components, learning rate and moving average, thesis A."""
+    rows: dict[str, tuple[Any, ...]] = {
+        "cifar10-sdn-vae": (15, (120, 240, 260), 2, 5, 0.002, 0.999),
+        "imagenet32-sdn-vae": (16, (424,) * 4, 3, 10, 0.002, 0.9995),
+        "celebahq256-sdn-vae": (17, (360,) * 5 + (0, 0), 2, 30, 0.001, 0.999),
+    }
+    for name, wanted in rows.items():
+        configuration = read_configuration(name)
+        model, training = configuration.model, configuration.training
+        assert isinstance(model, LadderVAEConfig) and model.sdn is not None
+        found = (sum(model.layers), model.sdn.features, model.sdn.directions, model.components)
+        assert (*found, training.learning_rate, training.average_decay) == wanted
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "said"),
+    [
+        ("model", {"chanels": 3}, "model has no setting 'chanels'; did you mean channels?"),
+        ("data", {"validations": 3}, "data has no setting 'validations'; did you mean validation?"),
+        (
+            "data",
+            {"set": "cifar"},
+            "data.set must be cifar10, imagenet32, celeba_hq, mnist, omniglot, image_folder or npz",
+        ),
+        ("model", {"kind": "vae"}, "model.kind must be ladder_vae or gaussian_vae, not 'vae'"),
+        ("model", {"layers": [0]}, "A ladder has 1 or more layers"),
+        ("training", {"passes": 3}, "A training lasts either a number of steps or of passes"),
+        ("training", {"batch": 5, "micro_batches": 2}, "batch must be a multiple of micro_batches"),
+        ("training", {"learning_rate": "quick"}, "training.learning_rate must be a number, not 'quick'."),
+        ("training", {"optimizer": "sgd"}, "training.optimizer must be adamax or adam, not 'sgd'."),
+        ("modle", {}, "A configuration has no setting 'modle'; did you mean model?"),
+        ("transforms", {"flop": True}, "transforms has no setting 'flop'; did you mean flip?"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_file(
+    section: str, changes: dict[str, object], said: str, settings: Callable[[], dict[str, Any]], config: Path
+) -> None:
+    values = settings()
+    values[section] = {**values.get(section, {}), **changes}
+    config.write_text(yaml.safe_dump(values), encoding="utf-8")
+    with pytest.raises(SettingError) as error:
+        read_configuration(str(config))
+    assert str(error.value).startswith(f"{config}: {said}")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "A configuration holds settings, each with its name, not empty."),
+        (b"- 1\n", "A configuration holds settings, each with its name, not [1]."),
+        (b"data: {set: mnist}\ndata: {set: npz}\n", "'data' is given twice, the second time by line 2."),
+        (b"data: [}\n", "there is no YAML in line 1, but something else."),
+        (b"\xff\xfe\x00\x01\xd8", "there is no YAML, but something else."),
+        (b"seed: !!python/object/apply:os.system [echo]\n", "there is no YAML in line 1, but something else."),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_one_sentence(content: bytes, said: str, config: Path) -> None:
+    config.write_bytes(content)
+    with pytest.raises(SettingError) as error:
+        read_configuration(str(config))
+    assert str(error.value) == f"{config}: {said}"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("training.steps", "A change is written as section.setting=value, not as training.steps."),
+        ("trainning.steps=3", "A configuration has no setting 'trainning'; did you mean training?"),
+        ("training.stepps=3", "training has no setting 'stepps'; did you mean steps?"),
+        ("model.layers.top=3", "model.layers.top=3: what is to be changed holds no settings."),
+        ("seed=[", "seed=[: there is no YAML in line 1"),
+        ("=3", "A change is written as section.setting=value, not as =3."),
+    ],
+)
+def test_a_change_that_cannot_be_made_is_one_sentence(change: str, said: str, config: Path) -> None:
+    with pytest.raises(SettingError) as error:
+        read_configuration(str(config), [change])
+    assert said in str(error.value)
+
+
+def test_a_name_that_is_neither_file_nor_packaged_lists_what_there_is() -> None:
+    with pytest.raises(
+        SettingError, match=r"There is no configuration dance; there are files, and the packaged .*mnist"
+    ):
+        read_configuration("dance")
+    with pytest.raises(SettingError, match=r"no configuration cifar10-sdn-vea; did you mean cifar10-sdn-vae\?"):
+        read_configuration("cifar10-sdn-vea")
+
+
+def test_images_that_are_drawn_binary_are_the_same_at_each_evaluation(config: Path) -> None:
+    configuration = replace(read_configuration(str(config)), transforms=Transforms(binarise=True))
+    first, again = configuration.images(Split.TEST), configuration.images(Split.TEST)
+    assert first.format == ImageFormat(channels=1, height=8, width=8, bits=1)
+    assert first.sha256 == again.sha256

@@ -44,8 +44,8 @@ class EvaluationOptions:
     neighbours: int = option(0, "look up so many nearest training images of samples", metavar="COUNT")
 
     def __post_init__(self) -> None:
-        if self.importance_samples < 0 or self.neighbours < 0:
-            raise SettingError("--importance-samples and --neighbours must be 0 or more.")
+        if self.draws < 1 or self.importance_samples < 0 or self.neighbours < 0:
+            raise SettingError("--draws must be 1 or more, --importance-samples and --neighbours 0 or more.")
 
 
 def run(arguments: RunOptions, options: EvaluationOptions) -> int:
@@ -54,20 +54,23 @@ def run(arguments: RunOptions, options: EvaluationOptions) -> int:
     Every image of the split counts. An interrupted evaluation goes on with the same command.
     """
     from latentia.data import Split
+    from latentia.uses import draw_neighbours
 
     run = arguments.load()
     images = run.images(Split(arguments.split))
     if options.images is not None:
         images = images.first(options.images)
-    folder = arguments.folder("evaluation")
     with progress_bar() as bar:
+        found = _look_up_neighbours(run, arguments, options.neighbours, bar) if options.neighbours else None
+        folder = arguments.folder("evaluation")
         evaluation = _measure(run, images, arguments, options, folder, bar)
-        path = folder / f"{arguments.split}.json"
-        _write(evaluation, path)
-        _tell(evaluation)
-        say(f"Every figure, with what it was measured on, is in {path}.")
-        if options.neighbours:
-            _look_up_neighbours(run, arguments, options.neighbours, folder, bar)
+    path = folder / f"{arguments.split}.json"
+    _write(evaluation, path)
+    _tell(evaluation)
+    say(f"Every figure, with what it was measured on, is in {path}.")
+    if found is not None:
+        picture = draw_neighbours(found.samples, found.neighbours, images.format.levels)
+        write_results(folder, "neighbours", picture, found)
     return 0
 
 
@@ -203,18 +206,16 @@ class _Found:
     squared_error: Tensor
 
 
-def _look_up_neighbours(run: Run, arguments: RunOptions, count: int, folder: Path, bar: Bar) -> None:
+def _look_up_neighbours(run: Run, arguments: RunOptions, count: int, bar: Bar) -> _Found:
     import torch
 
     from latentia.data import Split
     from latentia.evaluation import nearest_neighbours
-    from latentia.uses import draw_neighbours, sample
+    from latentia.uses import sample
 
     training = run.images(Split.TRAIN)
     samples = sample(run.model, QUERIES, batch=arguments.batch, seed=arguments.seed).images[0]
     told = _shares(bar, "Looking up neighbours")
     found = nearest_neighbours(samples, training.tensor(slice(None)), count=count, on_progress=told)
     nearest = torch.unflatten(training.tensor(found.places.flatten().numpy()), 0, tuple(found.places.shape))
-    picture = draw_neighbours(samples, nearest, run.model.image_format.levels)
-    record = _Found(samples=samples, neighbours=nearest, places=found.places, squared_error=found.squared_error)
-    write_results(folder, "neighbours", picture, record)
+    return _Found(samples=samples, neighbours=nearest, places=found.places, squared_error=found.squared_error)

@@ -1,0 +1,86 @@
+"""What is made of a trained run: figures, pictures and arrays, the same each time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latentia.data import Split
+from latentia.runs import load_run
+
+from .conftest import Latentia
+
+USES: dict[str, tuple[tuple[str, ...], str, dict[str, tuple[int, ...]]]] = {
+    "sample": (("--count", "3"), "samples/samples", {"images": (3, 3, 1, 8, 8), "temperatures": (3,)}),
+    "reconstruct": (("--images", "0,7"), "reconstructions/reconstructions", {"images": (2, 1, 8, 8)}),
+    "interpolate": (
+        ("--images", "0,1,2,3", "--layer", "2", "--frames", "4"),
+        "interpolation/interpolation-layer-2",
+        {"frames": (2, 4, 1, 8, 8), "shares": (4,)},
+    ),
+    "neighbourhood": (
+        ("--image", "5", "--temperatures", "0.5,1"),
+        "neighbourhood/neighbourhood-5",
+        {"samples": (1, 2, 2, 8, 1, 8, 8), "kept_layers": (2,)},
+    ),
+}
+
+
+@pytest.mark.parametrize("command", USES)
+def test_a_use_writes_a_picture_and_its_arrays_and_says_where(
+    command: str, latentia: Latentia, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, name, shapes = USES[command]
+    assert latentia(command, run, *words) == 0
+    picture, arrays = run / f"{name}.png", run / f"{name}.npz"
+    assert f"The picture is {picture}; the arrays are in {arrays}." in capsys.readouterr().out
+    with Image.open(picture) as opened:
+        assert opened.mode == "RGB"
+    with np.load(arrays) as loaded:
+        assert {key: loaded[key].shape for key in shapes} == shapes
+        first = {key: loaded[key] for key in loaded}
+    assert latentia(command, run, *words, "--out", "elsewhere") == 0
+    with np.load(Path("elsewhere") / f"{Path(name).name}.npz") as loaded:
+        assert all(np.array_equal(loaded[key], first[key]) for key in first)
+
+
+def test_a_reconstruction_is_of_the_images_that_were_named(latentia: Latentia, run: Path) -> None:
+    assert latentia("reconstruct", run, "--split", "validation", "--images", "3,1") == 0
+    images = load_run(run).images(Split.VALIDATION).images
+    with np.load(run / "reconstructions" / "reconstructions.npz") as loaded:
+        assert np.array_equal(loaded["originals"], images[[3, 1]])
+
+
+def test_an_evaluation_has_figures_with_their_provenance_and_usage_of_the_layers(
+    latentia: Latentia, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert latentia("evaluate", run, "--importance-samples", "20", "--batch", "10", "--neighbours", "2") == 0
+    printed = capsys.readouterr().out
+    assert "squares, 8 test images of 1×8×8 with 8 bits" in printed
+    assert "−log p(x), 20 importance samples" in printed
+    record = json.loads((run / "evaluation" / "test.json").read_text(encoding="utf-8"))
+    bound, weighted = record["negative_elbo"], record["importance_weighted"]
+    assert f"{bound['bits_per_dimension']:.4f}" in printed and f"{weighted['bits_per_dimension']:.4f}" in printed
+    test = load_run(run).images(Split.TEST)
+    assert bound["provenance"]["sha256"] == test.sha256 and bound["provenance"]["images"] == 8
+    assert weighted["provenance"]["importance_samples"] == 20 and weighted["provenance"]["weights"] == "average"
+    assert [layer["units"] for layer in record["layers"]] == [2 * 4 * 4, 2 * 8 * 8]
+    shares = sum(layer["divergence_bits_per_dimension"] for layer in record["layers"])
+    assert 0 < shares < bound["bits_per_dimension"]
+    with np.load(run / "evaluation" / "neighbours.npz") as loaded:
+        assert loaded["neighbours"].shape == (8, 2, 1, 8, 8)
+    assert sorted(path.name for path in (run / "evaluation").iterdir()) == [
+        "neighbours.npz",
+        "neighbours.png",
+        "test.json",
+    ]
+
+
+def test_an_evaluation_of_some_images_says_so(latentia: Latentia, run: Path) -> None:
+    assert latentia("evaluate", run, "--images", "3", "--importance-samples", "0", "--out", "few") == 0
+    record = json.loads(Path("few/test.json").read_text(encoding="utf-8"))
+    assert record["negative_elbo"]["provenance"]["images"] == 3 and "importance_weighted" not in record

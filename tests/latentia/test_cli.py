@@ -1,0 +1,97 @@
+"""The command line as a whole: what it says without a command, how errors end, and that help waits for nothing."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import latentia
+from latentia.cli import COMMANDS, main
+
+HEAVY = ("torch", "PIL", "safetensors")
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
+def test_without_a_command_the_commands_are_listed(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("usage: latentia COMMAND") and all(f"  {command} " in printed for command in COMMANDS)
+
+
+def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"latentia {latentia.__version__}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_that_names_its_options(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    printed = capsys.readouterr().out
+    records = inspect.get_annotations(import_module(f"latentia.commands.{command}").run, eval_str=True)
+    fields = [one for kind in records.values() if kind is not int for one in kind.__dataclass_fields__.values()]
+    assert printed.startswith(f"usage: latentia {command} ")
+    for one in fields:
+        assert (
+            one.metadata["metavar"] if one.metadata.get("positional") else f"--{one.name.replace('_', '-')}"
+        ) in printed
+
+
+def test_the_help_of_training_lists_the_packaged_configurations(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--help"]) == 0
+    assert "mnist-gaussian-vae" in capsys.readouterr().out.replace("-\n", "-").replace("- ", "-").replace("  ", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["tarin"], "There is no command tarin; did you mean train?"),
+        (["train"], "CONFIGURATION must be named; see latentia train --help."),
+        (
+            ["train", "a.yaml", "--sett", "a=1"],
+            "There is no option --sett; did you mean --set; see latentia train --help.",
+        ),
+        (["train", "nowhere.yaml"], "There is no configuration nowhere.yaml; there are files, and the packaged "),
+        (["evaluate", "r", "--images", "few"], "--images: 'few' is not a whole number; see latentia evaluate --help."),
+        (
+            ["evaluate", "r", "--split", "exam"],
+            "--split: 'exam' is not train or validation or test; see latentia evaluate",
+        ),
+        (
+            ["evaluate", "r", "--neighbours", "-1"],
+            "--draws must be 1 or more, --importance-samples and --neighbours 0 or more.",
+        ),
+        (
+            ["sample", "r", "--temperatures", "hot"],
+            "--temperatures: 'hot' is not numbers such as 0.7,1; see latentia sample",
+        ),
+        (["sample", "r", "--batch", "0"], "--batch must be 1 or more, --seed 0 or more."),
+        (["sample", "r", "--device", "abacus"], "--device: 'abacus' is not auto or cpu or cuda or mps; see latentia"),
+        (["reconstruct", "r", "--images", "1,x"], "--images: '1,x' is not whole numbers such as 0,1,2; see latentia"),
+        (["interpolate", "r", "--images", "1,2,3"], "--images wants pairs of places, first and last; there are 3."),
+        (["neighbourhood", "r"], "r is no folder of a run."),
+    ],
+)
+def test_a_wrong_word_is_one_sentence_and_exit_code_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"latentia: {said}") and printed.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_help_waits_for_torch() -> None:
+    words = [["--help"], *([command, "--help"] for command in COMMANDS)]
+    code = (
+        f"import sys; from latentia.cli import main; [main(one) for one in {words!r}]; "
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.splitlines()[-1] == "[]"

@@ -50,6 +50,9 @@ def fit(
         run.restore()
     while not run.finished:
         run.train_pass()
+    # All leave together, when files are written. Without it gloo's thread may still hold the last tensor that was
+    # sent when the interpreter ends, and the process aborts.
+    run.fabric.barrier()
     task.module.load_state_dict(run.best)
     state = run.state
     return Outcome(

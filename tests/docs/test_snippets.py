@@ -123,7 +123,7 @@ def take_as_it_is(command: Command) -> str | None:
 
 
 COMMANDS: dict[str, Callable[[Command], str | None]] = {
-    **dict.fromkeys(["spindle", "python", "for", "cat", "head", "ls"], run_in_shell),
+    **dict.fromkeys(["latentia", "spindle", "python", "for", "cat", "head", "ls"], run_in_shell),
     **dict.fromkeys(["git", "cd"], take_as_it_is),
     "make": check_make,
     "pip": check_install,
@@ -183,19 +183,19 @@ def test_every_relative_link_leads_to_a_file(path: Path) -> None:
 
 
 @lru_cache
-def help_of(subcommand: str) -> str:
-    """What `spindle SUBCOMMAND --help` prints."""
-    program = [sys.executable, "-c", "from spindle.cli import main; main()", subcommand, "--help"]
-    done = subprocess.run(program, capture_output=True, text=True, encoding="utf-8", timeout=TIMEOUT_S, check=True)
+def help_of(program: str, subcommand: str) -> str:
+    """What `PROGRAM SUBCOMMAND --help` prints."""
+    command = [sys.executable, "-m", program, subcommand, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=TIMEOUT_S, check=True)
     return done.stdout
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_every_command_named_in_passing_exists_with_its_options(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    for subcommand, rest in re.findall(r"`spindle ([a-z]+)\b([^`\n]*)`", text):
+    for program, subcommand, rest in re.findall(r"`(latentia|spindle) ([a-z]+)\b([^`\n]*)`", text):
         options = re.findall(r"--[a-z][a-z-]*", rest)
-        assert not [option for option in options if not re.search(rf"{option}\b", help_of(subcommand))]
+        assert not [option for option in options if not re.search(rf"{option}\b", help_of(program, subcommand))]
 
 
 def test_a_console_block_splits_into_commands_and_shown_lines() -> None:

@@ -1,0 +1,1 @@
+"""Table 4.1 of thesis A: density estimation."""

@@ -1,0 +1,99 @@
+"""The tables of the result, in Markdown."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.common import markdown_table
+from experiments.density import Figure, at_seconds
+
+PUBLISHED = Path(__file__).with_name("published.csv")
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """Lay out a result: ours, what time and steps say, the order, and what was published."""
+    runs: Sequence[Mapping[str, Any]] = result["runs"]
+    names = list(dict.fromkeys(run["name"] for run in runs))
+    kind = "SIMULATED images" if result["simulated"] else "real images"
+    parts = [
+        f"# Table 4.1, budget {result['budget']}: {kind}\n",
+        "Test images, bits per dimension, lower is better. ± is the standard error over "
+        f"{len({run['seed'] for run in runs})} seeds. All models were trained for the same number of steps.\n",
+        _ours(runs, names),
+        f"At the same time: validation images, at {_shortest(runs):.0f} s of training, which the quickest run took.\n",
+        _at_time(runs, names),
+        "KL per layer in nats, top first, mean over the seeds:\n",
+        _layers(runs, names),
+        "Differences on the same test images from the same seeds:\n",
+        _differences(runs, names),
+        "Published (thesis A, Table 4.1; the full data sets, the best run of each):\n",
+        _published(),
+    ]
+    return "\n".join(parts)
+
+
+def _of(runs: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
+    return sorted((run for run in runs if run["name"] == name), key=lambda run: run["seed"])
+
+
+def _bits(run: Mapping[str, Any], kind: str) -> float:
+    return float(run[kind]["bits_per_dimension"])
+
+
+def _ours(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    samples = runs[0]["likelihood"]["provenance"]["importance_samples"]
+    rows = []
+    for name in names:
+        mine = _of(runs, name)
+        rows.append(
+            [
+                name,
+                f"{mine[0]['parameters'] / 1e6:.2f} M",
+                str(mine[0]["steps"]),
+                f"{Figure.of([run['seconds_per_step'] for run in mine]).mean:.3f} s",
+                str(Figure.of([_bits(run, "elbo") for run in mine])),
+                str(Figure.of([_bits(run, "likelihood") for run in mine])),
+            ]
+        )
+    headings = ["model", "parameters", "steps", "per step", "−ELBO", f"NLL, {samples} samples"]
+    return markdown_table(headings, rows)
+
+
+def _shortest(runs: Sequence[Mapping[str, Any]]) -> float:
+    return min(float(run["seconds"]) for run in runs)
+
+
+def _at_time(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    rows = []
+    for name in names:
+        reached = [at_seconds(run["history"], _shortest(runs)) for run in _of(runs, name)]
+        values = [value for value in reached if value is not None]
+        rows.append([name, str(Figure.of(values)) if len(values) == len(reached) else "not yet evaluated"])
+    return markdown_table(["model", "−ELBO, validation"], rows)
+
+
+def _layers(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    rows = []
+    for name in names:
+        layers = zip(*(run["divergence_nats"] for run in _of(runs, name)), strict=True)
+        rows.append([name, " ".join(f"{Figure.of(list(one)).mean:.1f}" for one in layers)])
+    return markdown_table(["model", "KL"], rows)
+
+
+def _differences(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    rows = []
+    for better, worse in itertools.pairwise(names):
+        pairs = zip(_of(runs, better), _of(runs, worse), strict=True)
+        values = [_bits(one, "elbo") - _bits(other, "elbo") for one, other in pairs]
+        rows.append([f"{better} minus {worse}", str(Figure.of(values)), " ".join(f"{value:+.3f}" for value in values)])
+    return markdown_table(["pair", "−ELBO", "by seed"], rows)
+
+
+def _published() -> str:
+    with PUBLISHED.open(encoding="utf-8", newline="") as file:
+        headings, *rows = csv.reader(file)
+    return markdown_table(headings, [[cell or "–" for cell in row] for row in rows])

@@ -19,8 +19,12 @@ from latentia.runs.model_file import load_model
 from latentia.runs.settings import plain
 from latentia.training import run_record, write_record
 
-MAY_CHANGE = ("training.steps", "training.passes", "training.patience", "data.folder", "data.file")
-"""What a resumed run may change: how long it goes on, and where its data lie, whose checksum stays the same."""
+MAY_CHANGE = (
+    *(f"training.{name}" for name in ("steps", "passes", "patience", "checkpoint_steps", "accelerator")),
+    *("data.folder", "data.file"),
+)
+"""What a resumed run may change: how long it goes on, on which machine, and where its data lie, whose checksum stays
+the same."""
 
 CHANGEABLE = ("data.", "transforms.")
 """Sections that can be changed of a run that is trained."""

@@ -111,9 +111,11 @@ class RunFolder:
 
     def _read_record(self) -> dict[str, Any]:
         try:
-            record: dict[str, Any] = json.loads(self.record.read_text(encoding="utf-8"))
+            record = json.loads(self.record.read_text(encoding="utf-8"))
         except ValueError as error:
             raise CheckpointError(f"{self.record} is damaged: it is not JSON.") from error
+        if not isinstance(record, dict) or "data_sha256" not in record:
+            raise CheckpointError(f"{self.record} is no record of a run.")
         return record
 
     def read_configuration(self) -> Configuration:

@@ -168,6 +168,16 @@ def test_a_folder_without_a_run_is_one_sentence(tmp_path: Path, configuration: C
         load_run(tmp_path / "run")
 
 
+@pytest.mark.parametrize(("content", "said"), [("{", "is not JSON"), ("[1]", "is no record of a run")])
+def test_a_damaged_record_is_one_sentence(
+    content: str, said: str, configuration: Configuration, trained: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(trained, tmp_path / "run")
+    (folder / "record.json").write_text(content, encoding="utf-8")
+    with pytest.raises(CheckpointError, match=said):
+        train(configuration, folder, resume=True)
+
+
 def test_a_damaged_checkpoint_is_one_sentence(configuration: Configuration, trained: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(trained, tmp_path / "run")
     (folder / "checkpoint.safetensors").write_bytes(b"x" * 100)

@@ -50,9 +50,6 @@ def fit(
         run.restore()
     while not run.finished:
         run.train_pass()
-    # All leave together, when files are written. Without it gloo's thread may still hold the last tensor that was
-    # sent when the interpreter ends, and the process aborts.
-    run.fabric.barrier()
     task.module.load_state_dict(run.best)
     state = run.state
     return Outcome(
@@ -216,7 +213,10 @@ class _Run(Generic[Batch]):
 
     def save(self) -> None:
         """Write a checkpoint, unless things go wrong: then the last good state stays on disk."""
-        if self.state.bad_in_row or not self.fabric.is_global_zero or not _finite(self.task.module):
+        if self.state.bad_in_row or not _finite(self.task.module):
+            return
+        self.has_checkpoint = True
+        if not self.fabric.is_global_zero:
             return
         tensors = {f"best.{name}": value for name, value in self.best.items()}
         if self.average is not None:
@@ -226,7 +226,6 @@ class _Run(Generic[Batch]):
             self.state.scaler = self.stepper.scaler.state_dict()
         extras = Extras(tensors=tensors, facts=asdict(self.state))
         save_checkpoint(self.checkpoint, module=self.task.module, optimizer=self.task.optimizer, extras=extras)
-        self.has_checkpoint = True
 
     def restore(self) -> None:
         """Go on from the checkpoint, if the first process sees one."""

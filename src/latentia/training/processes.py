@@ -7,6 +7,7 @@ decides, and the first one alone writes files and reports.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -60,7 +61,15 @@ def launch(settings: LoopSettings) -> Fabric:
         raise SettingError("The precision 16-mixed needs a graphics card; processors have bf16-mixed and 32-true.")
     if world > 1:
         fabric.launch()
+        # Fabric does so for NCCL alone. Gloo's threads may still hold a tensor that was sent, and a thread that lets
+        # go of one while the interpreter ends aborts the process.
+        atexit.register(_leave)
     return fabric
+
+
+def _leave() -> None:
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def total(fabric: Fabric, values: Tensor) -> Tensor:

@@ -126,9 +126,8 @@ def _shown(default: Any) -> str:
         return "yes"
     if default in (None, False, "", [], (), SUPPRESS):
         return ""
-    if isinstance(default, tuple | list):
-        return ",".join(map(_shown, default))
-    return str(default.value if isinstance(default, Enum) else default)
+    values = default if isinstance(default, tuple | list) else [default]
+    return ",".join(str(value.value if isinstance(value, Enum) else value) for value in values)
 
 
 _KINDS: Mapping[str, str] = {"int": "a whole number", "float": "a number", "str": "a text"}

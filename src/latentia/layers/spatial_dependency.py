@@ -92,9 +92,8 @@ class Correction(nn.Module):
         """Sweep once over features whose lines are columns or rows, as the direction asks."""
         weights = (self.own_weight, self.own_bias, self.neighbour_weight, self.neighbour_bias)
         wanted = [weight.to(features.dtype) for weight in weights]
-        corrected: Tensor = correct(
-            features, *wanted, self.direction.reverse, self.update_first_line, not self.recompute
-        )[0]
+        keep = torch.is_grad_enabled() and not self.recompute
+        corrected: Tensor = correct(features, *wanted, self.direction.reverse, self.update_first_line, keep)[0]
         return corrected
 
     def extra_repr(self) -> str:
@@ -148,16 +147,24 @@ class SpatialDependency(nn.Module):
         self.project_out = nn.Conv2d(features, out_channels, 1)
 
     def forward(self, input: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch out rows columns"]:
-        """Project in, correct in each direction in turn, project out."""
-        features = self.project_in(input).permute(2, 3, 0, 1).contiguous().tanh()  # height, width, batch, features
-        horizontal = False
-        for direction, correction in zip(self.directions, self.corrections, strict=True):
-            if direction.horizontal != horizontal:
-                features = features.transpose(0, 1).contiguous()
-                horizontal = not horizontal
-            features = correction(features)
-        output: Tensor = self.project_out(features.permute(2, 3, 1, 0) if horizontal else features.permute(2, 3, 0, 1))
-        return output
+        """Project in, correct in each direction in turn, project out; the output has the memory format of the input."""
+        # From convolutions with channels last to sweeps and back, feature vectors move as wholes: that is cheap.
+        features = self.project_in(input.contiguous(memory_format=torch.channels_last)).permute(2, 3, 0, 1)
+        by_columns = False  # height, width, batch, features; with columns as lines: width, height, batch, features
+        for place, (direction, correction) in enumerate(zip(self.directions, self.corrections, strict=True)):
+            if direction.horizontal != by_columns:
+                features, by_columns = features.transpose(0, 1), direction.horizontal
+            features = features.contiguous()
+            features = correction(features if place else features.tanh_())  # no gradient needs the values before
+        features = features.permute(2, 3, 1, 0) if by_columns else features.permute(2, 3, 0, 1)
+        output: Tensor = self.project_out(features.contiguous(memory_format=torch.channels_last))
+        return output.contiguous(memory_format=_memory_format(input))
+
+
+def _memory_format(images: Tensor) -> torch.memory_format:
+    """Tell where channels lie; where they may be both first and last, as for one channel, they count as first."""
+    last = images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
+    return torch.channels_last if last else torch.contiguous_format
 
 
 class ResidualSpatialDependency(nn.Module):

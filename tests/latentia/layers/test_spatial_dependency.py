@@ -1,25 +1,16 @@
-"""The spatial dependency layer equals Algorithm 1, reads what it may, and goes where a convolution goes."""
+"""The spatial dependency layer equals Algorithm 1, and reads exactly the positions that it may."""
 
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from latentia.errors import SettingError
-from latentia.layers.spatial_dependency import (
-    ALL_DIRECTIONS,
-    Correction,
-    Direction,
-    ResidualSpatialDependency,
-    SpatialDependency,
-    alternating,
-)
+from latentia.layers.spatial_dependency import Correction, Direction, ResidualSpatialDependency, SpatialDependency
+from latentia.layers.sweep import correct
 
 LEFT_TO_RIGHT, RIGHT_TO_LEFT, TOP_TO_BOTTOM, BOTTOM_TO_TOP = Direction
 ORDERS = [order for count in range(1, 5) for order in itertools.permutations(Direction, count)]
@@ -34,11 +25,11 @@ def _seeded() -> Iterator[None]:
         yield
 
 
-def randomised(layer: nn.Module) -> nn.Module:
+def randomised(layer: SpatialDependency) -> SpatialDependency:
     """Give every parameter a value of its own, biases too, and large enough for the gates to leave one half."""
     for parameter in layer.parameters():
         nn.init.normal_(parameter, std=0.7)
-    return layer
+    return layer.double()
 
 
 def visits(direction: Direction, height: int, width: int) -> list[tuple[int, int]]:
@@ -100,12 +91,111 @@ def assert_same_with_gradients(layer: SpatialDependency, image: Tensor, toleranc
     weights = torch.randn_like(wanted)
     names, parameters = zip(*layer.named_parameters(), strict=True)
     ours = torch.autograd.grad(given, (image, *parameters), weights)
-    theirs = torch.autograd.grad(wanted, (image, *parameters), weights)
+    theirs = torch.autograd.grad(wanted, (image, *parameters), weights, materialize_grads=True)
     for name, one, other in zip(("input", *names), ours, theirs, strict=True):
         assert (one - other).abs().max() < tolerance, name
 
 
 @pytest.mark.parametrize("directions", ORDERS, ids=lambda order: "-".join(one.name for one in order))
 def test_every_set_and_order_of_directions_equals_the_naive_loop(directions: tuple[Direction, ...]) -> None:
-    layer = randomised(SpatialDependency(2, 3, features=3, directions=directions).double())
+    layer = randomised(SpatialDependency(2, 3, features=3, directions=directions))
     assert_same_with_gradients(layer, torch.randn(2, 2, 3, 4, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (5, 1), (2, 7), (7, 2)], ids=str)
+@pytest.mark.parametrize("update_first_line", [True, False])
+def test_any_height_and_width_equals_the_naive_loop(size: tuple[int, int], update_first_line: bool) -> None:
+    layer = randomised(SpatialDependency(2, 2, features=3, update_first_line=update_first_line))
+    assert_same_with_gradients(layer, torch.randn(1, 2, *size, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    "projection", [{"kernel_size": 3}, {"stride": 2}, {"upsample": True}, {"recompute": True}], ids=str
+)
+def test_every_way_to_project_in_equals_the_naive_loop(projection: dict[str, int]) -> None:
+    layer = randomised(SpatialDependency(2, 3, features=2, directions=[BOTTOM_TO_TOP, LEFT_TO_RIGHT], **projection))
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        image = torch.randn(2, 2, 4, 6, dtype=torch.float64).contiguous(memory_format=memory_format)
+        assert_same_with_gradients(layer, image)
+
+
+def test_without_the_first_line_a_sweep_starts_from_what_it_was_given() -> None:
+    layer = randomised(SpatialDependency(2, 3, features=4, directions=[TOP_TO_BOTTOM], update_first_line=False))
+    image = torch.randn(2, 2, 3, 5, dtype=torch.float64)
+    projected = layer.project_out(layer.project_in(image).tanh())
+    same = torch.isclose(layer(image), projected, rtol=0, atol=1e-12).all(dim=(0, 1))
+    assert same.tolist() == [[True] * 5, [False] * 5, [False] * 5]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("keep", [False, True])
+def test_the_gradient_of_a_sweep_agrees_with_finite_differences(reverse: bool, keep: bool) -> None:
+    shapes = [(3, 2, 2, 2), (6, 2), (6,), (3, 6, 2), (6,)]
+    tensors = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    assert torch.autograd.gradcheck(lambda *inputs: correct(*inputs, reverse, True, keep)[0], tensors)
+
+
+def read_by(directions: tuple[Direction, ...], target: tuple[int, int], size: tuple[int, int]) -> set[tuple[int, int]]:
+    """The input positions that an output position may depend on: back through the sweeps, each a cone of lines."""
+    inside = set(itertools.product(range(size[0]), range(size[1])))
+    reached = {target}
+    for direction in reversed(directions):
+        rows, columns = STEPS[direction]
+        reached = inside & {
+            (row - lines * rows + side * columns, column - lines * columns + side * rows)
+            for row, column in reached
+            for lines in range(max(size))
+            for side in range(-lines, lines + 1)
+        }
+    return reached
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("target", [(0, 0), (1, 2), (3, 4)])
+def test_an_output_reads_exactly_the_positions_that_its_sweeps_reach(count: int, target: tuple[int, int]) -> None:
+    size = (4, 5)
+    for first in range(4):
+        directions = tuple(list(Direction)[(first + place) % 4] for place in range(count))
+        layer = randomised(SpatialDependency(2, 2, features=3, directions=directions))
+        image = torch.randn(1, 2, *size, dtype=torch.float64, requires_grad=True)
+        (gradient,) = torch.autograd.grad(layer(image)[0, :, *target].sum(), image)
+        read = {(row, column) for row, column in gradient[0].abs().sum(0).nonzero().tolist()}
+        assert read == read_by(directions, target, size)
+    assert count < 4 or read == set(itertools.product(range(4), range(5)))
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+def test_the_four_directions_are_flips_and_transposes_of_one_sweep(direction: Direction) -> None:
+    image = torch.randn(2, 3, 4, 5, dtype=torch.float64)
+    forwards = randomised(SpatialDependency(3, 2, features=4, directions=[TOP_TO_BOTTOM]))
+    other = SpatialDependency(3, 2, features=4, directions=[direction]).double()
+    other.load_state_dict(forwards.state_dict())
+    turned = image.transpose(2, 3) if direction.horizontal else image
+    expected = forwards(turned.flip(2)).flip(2) if direction.reverse else forwards(turned)
+    expected = expected.transpose(2, 3) if direction.horizontal else expected
+    assert torch.allclose(other(image), expected, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", [SpatialDependency, ResidualSpatialDependency])
+def test_a_batch_gives_what_its_images_give_alone(kind: type[nn.Module]) -> None:
+    layer = kind(3, 4, features=5, kernel_size=3).double()
+    images = torch.randn(3, 3, 4, 6, dtype=torch.float64)
+    alone = torch.cat([layer(image[None]) for image in images])
+    assert torch.allclose(layer(images), alone, rtol=0, atol=1e-13)
+    assert layer(images[:0]).shape == (0, 4, 4, 6)
+
+
+def test_the_gate_of_the_residual_form_chooses_between_its_paths() -> None:
+    layer = ResidualSpatialDependency(2, 3, features=4, kernel_size=3)
+    image = torch.randn(2, 2, 4, 4)
+    bias = layer.sdn.project_out.bias
+    assert bias is not None
+    with torch.no_grad():
+        bias[3:] = 60.0
+        assert torch.allclose(layer(image), layer.convolution(image), atol=1e-6)
+        bias[3:] = -60.0
+        assert torch.allclose(layer(image), layer.sdn(image)[:, :3], atol=1e-6)
+        bias[3:] = 0.3
+        output, gate = layer.sdn(image).chunk(2, 1)
+        mixed = gate.sigmoid() * layer.convolution(image) + (1 - gate.sigmoid()) * output
+        assert torch.allclose(layer(image), mixed, atol=1e-6)

@@ -105,8 +105,8 @@ class SpatialDependency(nn.Module):
     """A layer whose outputs depend on each other through sweeps over the map (thesis A, 4.1.2).
 
     Shapes: (batch, in_channels, height, width) → (batch, out_channels, height, width) for any height and width; the
-    convolution of project-in may halve the size (`stride=2`) or double it (`upsample`), and W⁽³⁾ is
-    `project_out.weight`.
+    convolution of project-in may halve the size (`stride=2`) or double it (`upsample`). W⁽¹⁾ and W⁽³⁾ are the weights
+    of `project_in` and `project_out`.
 
     `features` is the width of the correction stage, better larger than the channels. `kernel_size` is 1 where the size
     stays and 4 where it changes, unless given. `directions` may be any, in any order, and each has its own weights.
@@ -114,7 +114,9 @@ class SpatialDependency(nn.Module):
     `recompute` keeps no gates for the gradient, which saves two thirds of the memory for a second sweep.
 
     Errors: SettingError for sizes that make no layer.
+
     Equation: A 4.1
+    Equation: A 4.2
     """
 
     def __init__(
@@ -155,7 +157,7 @@ class SpatialDependency(nn.Module):
             if direction.horizontal != by_columns:
                 features, by_columns = features.transpose(0, 1), direction.horizontal
             features = features.contiguous()
-            features = correction(features if place else features.tanh_())  # no gradient needs the values before
+            features = correction(features if place else features.tanh())
         features = features.permute(2, 3, 1, 0) if by_columns else features.permute(2, 3, 0, 1)
         output: Tensor = self.project_out(features.contiguous(memory_format=torch.channels_last))
         return output.contiguous(memory_format=_memory_format(input))

@@ -89,8 +89,7 @@ def markdown(result: Mapping[str, Any]) -> str:
     return (
         f"# Table 4.2, budget {result['budget']}: {kind}\n\n"
         f"Test images, bits per dimension; {result['runs'][0]['steps']} steps for every row. "
-        "B1–B4 are reconstructed.\n\n"
-        + markdown_table(headings, lines)
+        "B1–B4 are reconstructed.\n\n" + markdown_table(headings, lines)
     )
 
 

@@ -19,9 +19,18 @@ def stream(*numbers: int) -> int:
 def seeded(*numbers: int, device: torch.device | None = None) -> Iterator[None]:
     """Within the block, torch draws the numbers that these seeds decide; afterwards its state is the caller's again.
 
-    Distributions draw from torch's own state and take no generator; this is how they are given one.
+    That holds for the processor and for `device`, by default the one on which torch makes tensors. Distributions draw
+    from torch's own state and take no generator; this is how they are given one.
     """
-    cuda = [device] if device is not None and device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(stream(*numbers))
+    place = torch.get_default_device() if device is None else device
+    places = [place] if place.type in ("cuda", "mps") else []
+    with torch.random.fork_rng(devices=places, device_type=place.type if places else "cuda"):
+        seed = stream(*numbers)
+        # torch.manual_seed would also seed devices whose state is not put back afterwards.
+        torch.default_generator.manual_seed(seed)
+        if place.type == "cuda":
+            with torch.cuda.device(place):
+                torch.cuda.manual_seed(seed)
+        elif place.type == "mps":
+            torch.mps.manual_seed(seed)
         yield

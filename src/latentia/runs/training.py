@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,8 +107,9 @@ class _Keeper:
     def keep_model(self, module: nn.Module, progress: Progress) -> None:
         """Keep weights that were evaluated, if they are the best, and draw with them."""
         assert isinstance(module, LatentVariableModel)
-        scores = [row["bits_per_dimension"] for row in progress.history]
-        if min(scores) == scores[-1]:
+        *earlier, last = [row["bits_per_dimension"] for row in progress.history]
+        # As the loop counts: of equal scores the first is the best, and any number is better than NaN.
+        if not earlier or not (math.isnan(last) or any(score <= last for score in earlier)):
             save_model(module, self.configuration.model, self.folder.model)
         if self.pictured is not None:
             self._draw(module, self.pictured, progress.run_step)

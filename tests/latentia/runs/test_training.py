@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +18,8 @@ from latentia.data import Split
 from latentia.errors import CheckpointError, DataError, SettingError
 from latentia.evaluation import evaluate_bound, nats_to_bits
 from latentia.runs import Configuration, load_run, read_configuration, train
-from latentia.training import Progress
+from latentia.training import Evaluation, Progress, Task
+from latentia.training.density import density_task
 
 
 class StoppedError(Exception):
@@ -77,6 +81,35 @@ def test_a_stopped_run_goes_on_to_the_same_model(
     wanted, found = load_file(trained / "model.safetensors"), load_file(folder / "model.safetensors")
     assert wanted.keys() == found.keys() and all(torch.equal(wanted[name], found[name]) for name in wanted)
     assert len(json.loads((folder / "record.json").read_text(encoding="utf-8"))["resumed"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("scores", "kept"),
+    [((3.0, 2.0, 2.5), 2), ((2.0, 2.0), 1), ((math.nan, 3.0), 2), ((3.0, math.nan), 1), ((math.nan,), 1)],
+)
+def test_the_model_that_is_kept_is_the_one_that_the_loop_counts_as_best(
+    scores: tuple[float, ...], kept: int, configuration: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[int] = []
+    number = 0
+    monkeypatch.setattr("latentia.runs.training.save_model", lambda model, config, path: saved.append(number))
+    values = iter(scores)
+
+    def with_scores(*arguments: Any) -> Task[Any]:
+        return replace(density_task(*arguments), evaluate=lambda module: evaluation(next(values)))
+
+    def evaluation(score: float) -> Evaluation:
+        return Evaluation(score=score, figures={"bits_per_dimension": score})
+
+    monkeypatch.setattr("latentia.runs.training.density_task", with_scores)
+    changed = replace(configuration, training=replace(configuration.training, steps=len(scores), evaluate_steps=1))
+
+    def count(progress: Progress) -> None:
+        nonlocal number
+        number = progress.run_step
+
+    outcome = train(changed, tmp_path / "run", pictures=False, on_progress=count)
+    assert saved[-1] == kept == outcome.best + 1
 
 
 def test_a_finished_run_can_be_made_longer(configuration: Configuration, trained: Path, tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Integer, UInt8
 from torch import Tensor
 
 from latentia.errors import SettingError
@@ -50,6 +51,7 @@ def to_unit_range(images: Integer[Tensor, "*shape"], levels: int) -> Float[Tenso
     return images.to(torch.float32) * (2.0 / (levels - 1)) - 1.0
 
 
-def reduce_bits(images: Integer[Tensor, "*shape"], bits: int) -> Integer[Tensor, "*shape"]:
-    """Keep the upper bits of 8-bit images: floor(x · 2^bits / 256), as the thesis quantises CelebAHQ (A.3)."""
-    return images >> (8 - bits)
+def reduce_bits(images: UInt8[np.ndarray, "*shape"], bits: int) -> UInt8[np.ndarray, "*shape"]:
+    """Keep the upper bits, 1 to 8, of 8-bit images: floor(x · 2^bits / 256), as thesis A quantises CelebAHQ."""
+    reduced: UInt8[np.ndarray, "*shape"] = images >> np.uint8(8 - bits)
+    return reduced

@@ -1,6 +1,6 @@
 """Data sets of images, one file each, and the batches made of them. No data come with the project."""
 
-from latentia.data.batches import ShuffledImages, every_image
+from latentia.data.batches import ShuffledImages
 from latentia.data.celeba_hq import CelebAHQ
 from latentia.data.cifar10 import Cifar10
 from latentia.data.image_folder import ImageFolder
@@ -23,5 +23,4 @@ __all__ = [
     "ShuffledImages",
     "Source",
     "Split",
-    "every_image",
 ]

@@ -1,4 +1,4 @@
-"""Batches for training, in an order that the seed and the pass decide, and for evaluation, which leaves none out."""
+"""Batches for training, in an order that the seed and the pass decide."""
 
 from __future__ import annotations
 
@@ -69,12 +69,6 @@ class ShuffledImages:
         if self.binarise:
             images = draw_binary(images, self.image_set.format.levels, generator)
         return images
-
-
-def every_image(image_set: ImageSet, batch: int) -> Iterator[UInt8[Tensor, "batch channels height width"]]:
-    """Yield all images once, in order, for evaluation; the last batch has what is left."""
-    for start in range(0, len(image_set), batch):
-        yield image_set.tensor(slice(start, start + batch))
 
 
 def _generator(*numbers: int) -> torch.Generator:

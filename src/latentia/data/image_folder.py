@@ -12,7 +12,7 @@ from latentia.data.files import existing_folder
 from latentia.data.images import Images, ImageSet, Split, part_of_all, part_of_training
 from latentia.data.prepared import Blocks, mapped_images, stacked
 from latentia.errors import DataError
-from latentia.images import ImageFormat
+from latentia.images import ImageFormat, reduce_bits
 
 MAPPED_FROM_BYTES = 1 << 30
 """Larger sets are mapped from a file in the user's cache folder, smaller ones held in memory."""
@@ -69,4 +69,4 @@ class ImageFolder:
 
         if len(chosen) * image_format.dimensions >= MAPPED_FROM_BYTES:
             return mapped_images(chosen, title=self.name, image_format=image_format, blocks=blocks)
-        return np.concatenate(list(blocks())) >> np.uint8(8 - image_format.bits)
+        return reduce_bits(np.concatenate(list(blocks())), image_format.bits)

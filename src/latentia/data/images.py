@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from jaxtyping import Integer, UInt8
 from torch import Tensor
 
 from latentia.errors import DataError
-from latentia.images import ImageFormat
+from latentia.images import ImageFormat, reduce_bits
 from latentia.randomness import stream
 
 Images = UInt8[np.ndarray, "count channels height width"]
@@ -85,17 +85,6 @@ class ImageSet:
             digest.update(np.ascontiguousarray(self.images[block]).data)
         return digest.hexdigest()
 
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """What a figure measured on these images must carry, in JSON's types."""
-        return {
-            "data_set": self.name,
-            "split": str(self.split),
-            "count": len(self),
-            "format": str(self.format),
-            "sha256": self.sha256,
-        }
-
     def tensor(self, places: slice | Integer[np.ndarray, " batch"]) -> UInt8[Tensor, "batch channels height width"]:
         """Copy some images into a tensor."""
         return torch.from_numpy(np.array(self.images[places]))
@@ -120,13 +109,14 @@ class ImageSet:
     def with_bits(self, bits: int) -> ImageSet:
         """Keep the upper bits of 8-bit images: floor(x · 2^bits / 256). One bit is a threshold at half the range.
 
-        Errors: DataError where the images have not 8 bits.
+        Errors: DataError where the images have not 8 bits; SettingError unless `bits` is 1 to 8.
         """
         if bits == self.format.bits:
             return self
         if self.format.bits != 8:
             raise DataError(f"Bits are taken from 8-bit images; {self.name} has {self.format.bits} bits.")
-        return replace(self, images=self.images >> np.uint8(8 - bits), format=replace(self.format, bits=bits))
+        image_format = replace(self.format, bits=bits)
+        return replace(self, images=reduce_bits(self.images, bits), format=image_format)
 
     def drawn_binary(self, seed: int) -> ImageSet:
         """Draw one binary image from each, for evaluation: a pixel is 1 with probability value / (levels − 1).

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from latentia.data import files
 from latentia.data.images import Images
 from latentia.files import atomic_path
-from latentia.images import ImageFormat
+from latentia.images import ImageFormat, reduce_bits
 
 LOG = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def mapped_images(
         LOG.info("Preparing %s once, in %s", title, path)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             for block in blocks():
-                file.write(np.ascontiguousarray(block >> np.uint8(8 - image_format.bits)).data)
+                file.write(np.ascontiguousarray(reduce_bits(block, image_format.bits)).data)
     # An empty file cannot be mapped.
     pixels = np.memmap(path, np.uint8, mode="r") if path.stat().st_size else np.empty(0, np.uint8)
     return pixels.reshape(-1, *image_format.shape)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from latentia.data.batches import ShuffledImages, every_image
+from latentia.data.batches import ShuffledImages
 from latentia.data.images import ImageSet, Split
 from latentia.errors import SettingError
 from latentia.images import ImageFormat
@@ -86,12 +86,6 @@ def test_binary_images_are_drawn_anew_in_each_pass() -> None:
     assert first.unique().tolist() == [0, 1]
     assert not torch.equal(first, second)
     assert not torch.equal(first[0], first[1])
-
-
-def test_evaluation_leaves_no_image_out() -> None:
-    batches = list(every_image(numbered(10), 3))
-    assert [len(batch) for batch in batches] == [3, 3, 3, 1]
-    assert torch.cat(batches)[:, 0, 0, 0].tolist() == list(range(10))
 
 
 @pytest.mark.parametrize("batch", [0, 11])

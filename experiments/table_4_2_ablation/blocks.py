@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from latentia.layers.residual import convolution
+from latentia.models.ladder_vae import CONVOLUTION_FIRST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,9 @@ class _DeepLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         output, gate = self.deep(x).chunk(2, 1)
-        share = gate.sigmoid()
+        # The ladder's spatial dependency layers begin as mostly their convolution; so that blocks differ by nothing
+        # else, these do too.
+        share = (gate + CONVOLUTION_FIRST).sigmoid()
         return share * self.convolution(x) + (1 - share) * output
 
 

@@ -27,6 +27,9 @@ from latentia.layers.spatial_dependency import Direction, ResidualSpatialDepende
 from latentia.models.base import Generation, Inference, LatentVariableModel
 from latentia.models.observations import ObservationName, choose_observation
 
+CONVOLUTION_FIRST = 2.0
+"""Where the gate of a residual spatial dependency layer starts: σ(2) = 0.88 of its convolution."""
+
 
 @runtime_checkable
 class TopDownLayers(Protocol):
@@ -262,7 +265,7 @@ class LadderVAE(LatentVariableModel):
 
 
 def _favour_convolutions(model: nn.Module) -> None:
-    """Let residual spatial dependency layers begin as mostly their convolution: σ(2) = 0.88 of it.
+    """Let residual spatial dependency layers begin as mostly their convolution.
 
     A highway's gate begins on the side that carries on (Srivastava et al. 2015, which the thesis cites without saying
     how it starts). From an even gate the first thousand steps learn slower (docs/models/ladder-vae.md).
@@ -271,7 +274,7 @@ def _favour_convolutions(model: nn.Module) -> None:
         for layer in model.modules():
             if isinstance(layer, ResidualSpatialDependency):
                 assert layer.sdn.project_out.bias is not None
-                layer.sdn.project_out.bias.chunk(2)[1].fill_(2.0)
+                layer.sdn.project_out.bias.chunk(2)[1].fill_(CONVOLUTION_FIRST)
 
 
 def _layers(values: Iterator[Tensor | None]) -> Float[Tensor, "batch layers"]:

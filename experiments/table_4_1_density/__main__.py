@@ -37,13 +37,14 @@ def main(words: Sequence[str] | None = None) -> int:
 def experiment(budget: str, folder: Path, seed: int) -> None:
     """Train and measure all models, or go on with it, and write BUDGET.json and BUDGET.md to `folder`."""
     setting, images = BUDGETS[budget], load_images(budget)
+    record = run_record(config=asdict(setting), seed=seed, data=images.checksums, source=Path(__file__))
     runs = show_runs(setting.runs(seed), images, setting.measure, folder / "work" / f"{budget}-seed{seed}")
     result = {
         "experiment": "table_4_1_density",
         "claim": CLAIM,
         "simulated": setting.simulated,
         "budget": budget,
-        **run_record(config=asdict(setting), seed=seed, data=images.checksums, source=Path(__file__)),
+        **record,
         "runs": runs,
     }
     write_json(result, folder / f"{budget}.json")

@@ -39,6 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def experiment(budget: str, folder: Path, seed: int) -> None:
     """Train and measure all rows, or go on with it, and write BUDGET.json and BUDGET.md to `folder`."""
     setting, images = BUDGETS[budget], load_images(budget)
+    record = run_record(config=asdict(setting), seed=seed, data=images.checksums, source=Path(__file__))
     runs = show_runs(setting.runs(seed), images, setting.measure, folder / "work" / f"{budget}-seed{seed}")
     paper = {row.name: millions(row.build) for row in rows(BUDGETS["paper"].ladder)}
     result = {
@@ -46,7 +47,7 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
         "claim": CLAIM,
         "simulated": DENSITY[budget].simulated,
         "budget": budget,
-        **run_record(config=asdict(setting), seed=seed, data=images.checksums, source=Path(__file__)),
+        **record,
         "parameters_at_thesis_width_millions": paper,
         "runs": runs,
     }

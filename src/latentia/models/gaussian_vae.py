@@ -70,8 +70,16 @@ class GaussianVAE(LatentVariableModel):
         return ((self.config.latent_size,),)
 
     def infer(self, images: Integer[Tensor, "batch channels height width"]) -> Inference:
-        """Draw z from the posterior, q(z | x). Errors: DataError for images of another format."""
+        """Draw z from the posterior, q(z | x).
+
+        Errors: DataError for images of another format; SettingError in training for a single image.
+        """
         self.check(images)
+        if self.training and len(images) < 2:
+            raise SettingError(
+                f"A Gaussian VAE is trained on 2 or more images at a time, over which batch norm takes its means; "
+                f"the batch, or a micro-batch of it, has {len(images)}."
+            )
         scaled = to_unit_range(images, self.image_format.levels).to(next(self.parameters()).dtype)
         posterior = DiagonalGaussian.from_map(self.encoder(scaled))
         prior = self._prior(len(images))

@@ -65,7 +65,7 @@ def run(arguments: RunOptions, options: EvaluationOptions) -> int:
         folder = arguments.folder("evaluation")
         evaluation = _measure(run, images, arguments, options, folder, bar)
     path = folder / f"{arguments.split}.json"
-    _write(evaluation, path)
+    _write(evaluation, path, draws={"draws_for_the_bound": options.draws, "batch": arguments.batch})
     _tell(evaluation)
     say(f"Every figure, with what it was measured on, is in {path}.")
     if found is not None:
@@ -127,7 +127,8 @@ def _shares(bar: Bar, what: str) -> Callable[[int, int], None]:
     return lambda done, images: bar(what, done / images)
 
 
-def _write(evaluation: _Evaluation, path: Path) -> None:
+def _write(evaluation: _Evaluation, path: Path, *, draws: dict[str, int]) -> None:
+    """Write all figures. `draws` says, beside the seed, what decides the random numbers."""
     from latentia.training import hardware, source_version, write_record
 
     record: dict[str, Any] = {"negative_elbo": evaluation.bound.as_record()}
@@ -150,6 +151,7 @@ def _write(evaluation: _Evaluation, path: Path) -> None:
         for layer in evaluation.layers
     ]
     record |= {
+        **draws,
         "images_for_active_units": evaluation.images_for_units,
         "source": source_version(Path(__file__)),
         "hardware": hardware(),

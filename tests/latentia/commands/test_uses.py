@@ -68,6 +68,7 @@ def test_an_evaluation_has_figures_with_their_provenance_and_usage_of_the_layers
     test = load_run(run).images(Split.TEST)
     assert bound["provenance"]["sha256"] == test.sha256 and bound["provenance"]["images"] == 8
     assert weighted["provenance"]["importance_samples"] == 20 and weighted["provenance"]["weights"] == "average"
+    assert record["batch"] == 10 and record["draws_for_the_bound"] == 1
     assert [layer["units"] for layer in record["layers"]] == [2 * 4 * 4, 2 * 8 * 8]
     shares = sum(layer["divergence_bits_per_dimension"] for layer in record["layers"])
     assert 0 < shares < bound["bits_per_dimension"]

@@ -57,7 +57,7 @@ def test_temperature_scales_the_prior() -> None:
 def test_a_single_image_is_measured_but_not_trained_on() -> None:
     form = ImageFormat(channels=1, height=4, width=4)
     model = make(form)
-    with pytest.raises(SettingError, match="2 or more images at a time.*has 1"):
+    with pytest.raises(SettingError, match=r"2 or more images at a time.*has 1"):
         model(images_of(form, count=1))
     assert model.eval()(images_of(form, count=1)).log_likelihood.shape == (1,)
 

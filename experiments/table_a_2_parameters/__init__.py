@@ -1,0 +1,1 @@
+"""Table A.2 of thesis A: parameters of layers."""

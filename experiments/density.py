@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import statistics
@@ -15,6 +16,7 @@ import torch
 
 from experiments.common import progress_bars, read_json, write_json
 from latentia.data import ImageSet, ShuffledImages
+from latentia.errors import SettingError
 from latentia.evaluation import Provenance, bits_per_dimension, evaluate_bound, importance_weighted, layer_usage
 from latentia.images import ImageFormat
 from latentia.models.base import LatentVariableModel
@@ -68,12 +70,26 @@ class Measure:
     batch: int = 64
 
 
+def claim_work(work: Path, record: Mapping[str, Any]) -> Path:
+    """Make the folder of what is done so far, or go on in it where it was made with the same settings and data.
+
+    Errors: SettingError where it was made with others, whose results would silently mix with these.
+    """
+    path = work / "settings.json"
+    settings = json.loads(json.dumps({name: record[name] for name in ("config", "seed", "data_sha256")}))
+    if path.is_file() and read_json(path) != settings:
+        raise SettingError(
+            f"{work} holds results of other settings or data; delete it, or name another folder by --out."
+        )
+    write_json(settings, path)
+    return work
+
+
 def show_runs(runs: Sequence[Run], images: Images, measure: Measure, work: Path) -> list[dict[str, Any]]:
     """Train and measure each run in a process of its own, with a bar, and give the results in the order of the runs.
 
     A result that is in `work` already is taken from there, and a training that was interrupted goes on.
     """
-    work.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     parallel = joblib.Parallel(n_jobs=JOBS, return_as="generator_unordered")
     done: dict[tuple[str, int], dict[str, Any]] = {}

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from experiments.common import command_line, write_json, write_text
-from experiments.density import show_runs
+from experiments.density import claim_work, show_runs
 from experiments.table_4_1_density.protocol import BUDGETS, load_images
 from experiments.table_4_1_density.tables import markdown
 from latentia.training import run_record
@@ -38,7 +38,8 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
     """Train and measure all models, or go on with it, and write BUDGET.json and BUDGET.md to `folder`."""
     setting, images = BUDGETS[budget], load_images(budget)
     record = run_record(config=asdict(setting), seed=seed, data=images.checksums, source=Path(__file__))
-    runs = show_runs(setting.runs(seed), images, setting.measure, folder / "work" / f"{budget}-seed{seed}")
+    work = claim_work(folder / "work" / f"{budget}-seed{seed}", record)
+    runs = show_runs(setting.runs(seed), images, setting.measure, work)
     result = {
         "experiment": "table_4_1_density",
         "claim": CLAIM,

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from experiments.common import command_line, markdown_table, write_json, write_text
-from experiments.density import Figure, show_runs
+from experiments.density import Figure, claim_work, show_runs
 from experiments.table_4_1_density.protocol import BUDGETS as DENSITY
 from experiments.table_4_1_density.protocol import load_images
 from experiments.table_4_2_ablation.protocol import BUDGETS, millions, rows
@@ -40,7 +40,8 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
     """Train and measure all rows, or go on with it, and write BUDGET.json and BUDGET.md to `folder`."""
     setting, images = BUDGETS[budget], load_images(budget)
     record = run_record(config=asdict(setting), seed=seed, data=images.checksums, source=Path(__file__))
-    runs = show_runs(setting.runs(seed), images, setting.measure, folder / "work" / f"{budget}-seed{seed}")
+    work = claim_work(folder / "work" / f"{budget}-seed{seed}", record)
+    runs = show_runs(setting.runs(seed), images, setting.measure, work)
     paper = {row.name: millions(row.build) for row in rows(BUDGETS["paper"].ladder)}
     result = {
         "experiment": "table_4_2_ablation",

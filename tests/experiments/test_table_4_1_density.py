@@ -28,6 +28,9 @@ def test_smoke_measures_every_model_from_every_seed(tmp_path: Path) -> None:
     assert "SIMULATED" in before
     assert main(["--budget", "smoke", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "smoke.md").read_text(encoding="utf-8") == before  # what was done is not done again
+    settings = tmp_path / "work" / "smoke-seed0" / "settings.json"
+    settings.write_text(settings.read_text(encoding="utf-8").replace('"steps": 4', '"steps": 5'), encoding="utf-8")
+    assert main(["--budget", "smoke", "--out", str(tmp_path)]) == 2  # nor mixed with other settings
 
 
 def test_smoke_of_the_ablation_trains_every_block(tmp_path: Path) -> None:

@@ -87,8 +87,8 @@ class Correction(nn.Module):
         nn.init.zeros_(self.neighbour_bias)
 
     def forward(
-        self, features: Float[Tensor, "lines positions batch features"]
-    ) -> Float[Tensor, "lines positions batch features"]:
+        self, features: Float[Tensor, "lines batch positions features"]
+    ) -> Float[Tensor, "lines batch positions features"]:
         """Sweep once over features whose lines are columns or rows, as the direction asks."""
         weights = (self.own_weight, self.own_bias, self.neighbour_weight, self.neighbour_bias)
         wanted = [weight.to(features.dtype) for weight in weights]
@@ -151,14 +151,14 @@ class SpatialDependency(nn.Module):
     def forward(self, input: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch out rows columns"]:
         """Project in, correct in each direction in turn, project out; the output has the memory format of the input."""
         # From convolutions with channels last to sweeps and back, feature vectors move as wholes: that is cheap.
-        features = self.project_in(input.contiguous(memory_format=torch.channels_last)).permute(2, 3, 0, 1)
-        by_columns = False  # height, width, batch, features; with columns as lines: width, height, batch, features
-        for place, (direction, correction) in enumerate(zip(self.directions, self.corrections, strict=True)):
+        features = self.project_in(input.contiguous(memory_format=torch.channels_last))
+        features = features.permute(2, 0, 3, 1).tanh()  # rows, batch, columns, features
+        by_columns = False
+        for direction, correction in zip(self.directions, self.corrections, strict=True):
             if direction.horizontal != by_columns:
-                features, by_columns = features.transpose(0, 1), direction.horizontal
-            features = features.contiguous()
-            features = correction(features if place else features.tanh())
-        features = features.permute(2, 3, 1, 0) if by_columns else features.permute(2, 3, 0, 1)
+                features, by_columns = features.transpose(0, 2), direction.horizontal
+            features = correction(features.contiguous())
+        features = (features.transpose(0, 2) if by_columns else features).permute(1, 3, 0, 2)
         output: Tensor = self.project_out(features.contiguous(memory_format=torch.channels_last))
         return output.contiguous(memory_format=_memory_format(input))
 

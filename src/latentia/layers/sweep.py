@@ -2,10 +2,9 @@
 
 Source: thesis A, Algorithm 1. All four directions are this one sweep on features that are laid out for it.
 
-The features of a map lie line by line, (lines, positions, batch, features). A line is then one matrix of
-positions·batch rows, and its neighbours to either side are the same rows shifted by `batch`: no copy, no padding.
-The gates of a position share a row of four slots, [m, r, z, n], where m is n's own part: the own-feature products of
-all positions write the first three slots at once, the neighbours' products of a line add to the last three.
+The features of a map lie line by line, (lines, batch, positions, features), so that a line is one matrix. The gates of
+a position share a row of four slots, [m, r, z, n], where m is n's own part: the own-feature products of all positions
+write the first three slots at once, the neighbours' products of a line add to the last three.
 
 The sweep and its gradient are two operators of torch's library, so that `torch.compile` and `torch.export` see one
 node each instead of a loop. A kernel for another device takes their place with `correct.register_kernel("cuda")` and
@@ -14,12 +13,13 @@ node each instead of a loop. A kernel for another device takes their place with 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from latentia.layers.neighbours import NeighbourProducts, add_product, neighbour_products
 
 SIGMOID_BACKWARD = torch.ops.aten.sigmoid_backward.grad_input
 TANH_BACKWARD = torch.ops.aten.tanh_backward.grad_input
@@ -44,14 +44,6 @@ class _Task:
         return list(range(count - 1, -1, -1) if self.reverse else range(count))
 
 
-def _taps(rows: int, batch: int) -> Iterator[tuple[int, slice, slice]]:
-    """For the neighbours at j, j − 1 and j + 1: the tap's index, the rows of a line that have it, and its rows."""
-    yield 1, slice(rows), slice(rows)
-    if rows > batch:
-        yield 0, slice(batch, rows), slice(rows - batch)
-        yield 2, slice(rows - batch), slice(batch, rows)
-
-
 @torch.library.custom_op(
     "latentia::correct",
     mutates_args=(),
@@ -62,13 +54,13 @@ def correct(features: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
     """Sweep over a map: line i's features become z·I + (1 − z)·n, its gates hearing line i − 1 as already corrected.
 
     Arguments, F being the number of features:
-    - `features`: I, (lines, positions, batch, F);
+    - `features`: I, (lines, batch, positions, F);
     - `own_weight`: (3F, F) and `own_bias`: (3F,) for the slots m, r, z;
     - `neighbour_weight`: (3, 3F, F) for the neighbours at j − 1, j, j + 1, and `neighbour_bias`: (3F,), for r, z, n;
     - `reverse`: from the last line to the first; `update_first_line`: or leave the first one as it is;
     - `keep`: whether to return the gates for the gradient, which computes them again otherwise.
 
-    Returns the corrected features, and the gates (lines, positions·batch, 4F), empty without `keep`.
+    Returns the corrected features, and the gates (lines, batch·positions, 4F), empty without `keep`.
     """
     *weights, reverse, update_first_line, keep = arguments
     return _sweep(features, _task(weights, reverse, update_first_line), keep=keep)
@@ -106,36 +98,42 @@ def _task(weights: list[Tensor], reverse: bool, update_first_line: bool) -> _Tas
 
 def _sweep(features: Tensor, task: _Task, *, keep: bool) -> tuple[Tensor, Tensor]:
     """Sweep over all lines at once, to keep their gates, or over some at a time with room for the gates of these."""
-    count, positions, batch, size = features.shape
-    own = features.reshape(count, positions * batch, size)
+    count, batch, positions, size = features.shape
+    rows = batch * positions
+    own = features.reshape(count, rows, size)
     corrected = torch.empty_like(own)
-    step = count if keep else min(count, max(1, ROWS_AT_A_TIME // max(1, positions * batch)))
-    gates = own.new_empty(step, positions * batch, 4 * size)
+    step = count if keep else min(count, max(1, ROWS_AT_A_TIME // max(1, rows)))
+    gates = own.new_empty(step, rows, 4 * size)
     previous = None
     with torch.autocast(features.device.type, enabled=False):
+        neighbours = neighbour_products(task.neighbour_weight, batch, positions)
         starts = range(0, count, step)
         for start in reversed(starts) if task.reverse else starts:
             part = slice(start, min(start + step, count))
-            previous = _sweep_part(own[part], gates[: part.stop - start], corrected[part], previous, batch, task)
+            previous = _sweep_part(own[part], gates[: part.stop - start], corrected[part], previous, neighbours, task)
     return corrected.view(features.shape), gates if keep else gates.new_empty(0)
 
 
 def _sweep_part(
-    own: Tensor, gates: Tensor, corrected: Tensor, previous: Tensor | None, batch: int, task: _Task
+    own: Tensor,
+    gates: Tensor,
+    corrected: Tensor,
+    previous: Tensor | None,
+    neighbours: NeighbourProducts,
+    task: _Task,
 ) -> Tensor | None:
     """Write the gates and the corrected features of some lines, given the one before; return the last of them."""
-    count, positions, size = own.shape
+    size = own.shape[2]
     gates[..., 3 * size :] = task.neighbour_bias[2 * size :]
     bias = task.own_bias.clone()
     bias[size:] += task.neighbour_bias[: 2 * size]
     torch.addmm(bias, own.flatten(0, 1), task.own_weight.t(), out=gates.flatten(0, 1)[:, : 3 * size])
-    for line in task.lines(count):
+    for line in task.lines(len(own)):
         if previous is None and not task.update_first_line:
             corrected[line] = own[line]
         else:
             if previous is not None:
-                for tap, rows, there in _taps(positions, batch):
-                    gates[line, rows, size:].addmm_(previous[there], task.neighbour_weight[tap].t())
+                neighbours.add(gates[line, :, size:], previous)
             _open_gates(gates[line], own[line], corrected[line])
         previous = corrected[line]
     return previous
@@ -164,40 +162,33 @@ def _sweep_backward(
     grad: Tensor, features: Tensor, corrected: Tensor, gates: Tensor, task: _Task
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Go back line by line, and take a line's part in all gradients while it is still in the processor's cache."""
-    count, positions, batch, size = features.shape
+    count, batch, positions, size = features.shape
+    own, states = (tensor.reshape(count, batch * positions, size) for tensor in (features, corrected))
+    grad_own = grad.clone(memory_format=torch.contiguous_format).view(own.shape)
+    slots = torch.empty_like(gates[0])
+    # Sums over thousands of positions: at least in float32.
+    wide = torch.promote_types(grad.dtype, torch.float32)
+    own_weight, bias = torch.zeros_like(task.own_weight, dtype=wide), grad.new_zeros(4 * size, dtype=wide)
     with torch.autocast(features.device.type, enabled=False):
-        own, states = (tensor.reshape(count, positions * batch, size) for tensor in (features, corrected))
-        grad_own = grad.clone(memory_format=torch.contiguous_format).view(own.shape)
-        slots = torch.empty_like(gates[0])
-        # Sums over thousands of positions: at least in float32.
-        wide = torch.promote_types(grad.dtype, torch.float32)
-        own_weight, neighbour_weight = (
-            torch.zeros_like(weight, dtype=wide) for weight in (task.own_weight, task.neighbour_weight)
-        )
-        bias = grad.new_zeros(4 * size, dtype=wide)
+        neighbours = neighbour_products(task.neighbour_weight, batch, positions)
+        neighbour_weight = neighbours.start_gradient()
         order = task.lines(count)
         for line, before in zip(reversed(order), [*reversed(order[:-1]), None], strict=True):
             if before is None and not task.update_first_line:
                 break
             _close_gates(grad_own[line], own[line], gates[line], slots)
             grad_own[line].addmm_(slots[:, : 3 * size], task.own_weight)
-            _add_product(own_weight, slots[:, : 3 * size].t(), own[line])
+            add_product(own_weight, slots[:, : 3 * size].t(), own[line])
             bias += slots.sum(0, dtype=wide)
             if before is not None:
-                for tap, rows, there in _taps(positions * batch, batch):
-                    heard = slots[rows, size:]
-                    grad_own[before][there].addmm_(heard, task.neighbour_weight[tap])
-                    _add_product(neighbour_weight[tap], heard.t(), states[before][there])
-    gradients = (own_weight, bias[: 3 * size].clone(), neighbour_weight, bias[size:].clone())
-    for_own, for_own_bias, for_neighbours, for_neighbour_bias = (gradient.to(grad.dtype) for gradient in gradients)
-    return grad_own.view(features.shape), for_own, for_own_bias, for_neighbours, for_neighbour_bias
-
-
-def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
-    if total.dtype == left.dtype:
-        total.addmm_(left, right)
-    else:
-        total += left @ right
+                neighbours.add_gradients(slots[:, size:], states[before], grad_own[before], neighbour_weight)
+        return (
+            grad_own.view(features.shape),
+            own_weight.to(grad.dtype),
+            bias[: 3 * size].to(grad.dtype, copy=True),
+            neighbours.weight_gradient(neighbour_weight),
+            bias[size:].to(grad.dtype, copy=True),
+        )
 
 
 def _close_gates(grad: Tensor, own: Tensor, gates: Tensor, slots: Tensor) -> None:
@@ -215,8 +206,8 @@ def _close_gates(grad: Tensor, own: Tensor, gates: Tensor, slots: Tensor) -> Non
 
 @correct.register_fake
 def _(features: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
-    count, positions, batch, size = features.shape
-    gates = (count, positions * batch, 4 * size) if arguments[-1] else (0,)
+    count, batch, positions, size = features.shape
+    gates = (count, batch * positions, 4 * size) if arguments[-1] else (0,)
     return features.new_empty(features.shape), features.new_empty(gates)
 
 

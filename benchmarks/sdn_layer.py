@@ -44,13 +44,13 @@ class GRUCellSweep(nn.Module):
         self.reverse = reverse
 
     def forward(self, features: Tensor) -> Tensor:
-        """Sweep over (lines, positions, batch, features)."""
+        """Sweep over (lines, batch, positions, features)."""
         lines = list(features.unbind())
         previous = torch.zeros_like(lines[0])
         corrected = []
         for line in reversed(lines) if self.reverse else lines:
-            padded = functional.pad(previous, (0, 0, 0, 0, 1, 1))
-            neighbours = torch.cat([padded[:-2], padded[1:-1], padded[2:]], -1)
+            padded = functional.pad(previous, (0, 0, 1, 1))
+            neighbours = torch.cat([padded[:, :-2], padded[:, 1:-1], padded[:, 2:]], -1)
             previous = self.cell(neighbours.flatten(0, 1), line.flatten(0, 1)).view_as(line)
             corrected.append(previous)
         return torch.stack(corrected[::-1] if self.reverse else corrected)
@@ -147,7 +147,7 @@ def benchmark(plan: Plan, device: torch.device) -> list[dict[str, Any]]:
     return rows
 
 
-def summary(seconds: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
+def summary(seconds: Mapping[str, Sequence[float]]) -> dict[str, dict[str, Any]]:
     """Median, quartiles and ratio of medians to the 3×3 convolution."""
     reference = statistics.median(seconds[REFERENCE])
     rows = {}

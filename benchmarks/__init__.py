@@ -1,0 +1,1 @@
+"""Benchmarks: code, and dated results as data."""

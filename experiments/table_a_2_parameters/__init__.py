@@ -1,1 +1,1 @@
-"""Table A.2 of thesis A: parameters of layers."""
+"""Numbers of parameters of convolutions and spatial dependency layers, beside those of Table A.2."""

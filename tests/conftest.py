@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 
 # Before torch is imported: tests run side by side, one core each. Child processes inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Before triton is: without a graphics card its interpreter runs the kernels.
+if shutil.which("nvidia-smi") is None:
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 # No test opens a window; matplotlib reads this when it is imported.
 os.environ.setdefault("MPLBACKEND", "Agg")
 

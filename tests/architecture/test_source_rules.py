@@ -19,6 +19,11 @@ def functions(tree: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
+def is_kernel(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Kernels take pointers and sizes one by one: no record can hold them."""
+    return any(ast.unparse(decorator) == "triton.jit" for decorator in function.decorator_list)
+
+
 def test_no_text_is_run_as_code(sources: list[Any]) -> None:
     wrong = [(source.name, sorted(called(source.tree) & {"eval", "exec", "compile"})) for source in sources]
     assert not [row for row in wrong if row[1]]
@@ -53,7 +58,7 @@ def test_no_function_is_longer_than_a_screen_or_takes_too_much(sources: list[Any
         for function in functions(source.tree):
             lines = (function.end_lineno or function.lineno) - function.lineno + 1
             parameters = len(function.args.args) + len(function.args.kwonlyargs)
-            if lines > MAX_FUNCTION_LINES or parameters > MAX_PARAMETERS:
+            if lines > MAX_FUNCTION_LINES or (parameters > MAX_PARAMETERS and not is_kernel(function)):
                 wrong.append(f"{source.name}.{function.name}: {lines} lines, {parameters} parameters")
     assert not wrong
 

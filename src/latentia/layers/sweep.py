@@ -7,41 +7,22 @@ a position share a row of four slots, [m, r, z, n], where m is n's own part: the
 write the first three slots at once, the neighbours' products of a line add to the last three.
 
 The sweep and its gradient are two operators of torch's library, so that `torch.compile` and `torch.export` see one
-node each instead of a loop. A kernel for another device takes their place with `correct.register_kernel("cuda")` and
-`correct_backward.register_kernel("cuda")`; every device without one runs the code here.
+node each instead of a loop. On a graphics card with triton, one kernel each does it (`latentia.layers.sweep_triton`);
+everywhere else torch's own operations do, line by line (`latentia.layers.sweep_lines`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import importlib.util
+from functools import cache
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from latentia.layers.neighbours import NeighbourProducts, add_product, neighbour_products
-
-SIGMOID_BACKWARD = torch.ops.aten.sigmoid_backward.grad_input
-TANH_BACKWARD = torch.ops.aten.tanh_backward.grad_input
-
-ROWS_AT_A_TIME = 1024
-"""Where gates are not kept: enough rows for an efficient product, few enough to stay in a processor's cache."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Task:
-    """Weights of a cell, and how to sweep; see `correct`."""
-
-    own_weight: Tensor
-    own_bias: Tensor
-    neighbour_weight: Tensor
-    neighbour_bias: Tensor
-    reverse: bool
-    update_first_line: bool
-
-    def lines(self, count: int) -> list[int]:
-        """Indices of the lines in the order of the sweep."""
-        return list(range(count - 1, -1, -1) if self.reverse else range(count))
+from latentia.layers import sweep_lines
+from latentia.layers.sweep_lines import Cell
 
 
 @torch.library.custom_op(
@@ -63,7 +44,8 @@ def correct(features: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
     Returns the corrected features, and the gates (lines, batch·positions, 4F), empty without `keep`.
     """
     *weights, reverse, update_first_line, keep = arguments
-    return _sweep(features, _task(weights, reverse, update_first_line), keep=keep)
+    corrected, gates = _path(features).sweep(features, _cell(weights, reverse, update_first_line), keep=keep)
+    return corrected, gates
 
 
 @torch.library.custom_op(
@@ -78,15 +60,18 @@ def correct_backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Give the gradients of `correct` for its five tensors, from that of its first output."""
     *weights, reverse, update_first_line = arguments
-    task = _task(weights, reverse, update_first_line)
+    cell, path = _cell(weights, reverse, update_first_line), _path(features)
     if not gates.numel():
-        corrected, gates = _sweep(features, task, keep=True)
-    return _sweep_backward(grad, features, corrected, gates, task)
+        corrected, gates = path.sweep(features, cell, keep=True)
+    own, own_weight, own_bias, neighbour_weight, neighbour_bias = path.sweep_backward(
+        grad, features, corrected, gates, cell
+    )
+    return own, own_weight, own_bias, neighbour_weight, neighbour_bias
 
 
-def _task(weights: list[Tensor], reverse: bool, update_first_line: bool) -> _Task:
+def _cell(weights: list[Tensor], reverse: bool, update_first_line: bool) -> Cell:
     own_weight, own_bias, neighbour_weight, neighbour_bias = weights
-    return _Task(
+    return Cell(
         own_weight=own_weight,
         own_bias=own_bias,
         neighbour_weight=neighbour_weight,
@@ -96,112 +81,19 @@ def _task(weights: list[Tensor], reverse: bool, update_first_line: bool) -> _Tas
     )
 
 
-def _sweep(features: Tensor, task: _Task, *, keep: bool) -> tuple[Tensor, Tensor]:
-    """Sweep over all lines at once, to keep their gates, or over some at a time with room for the gates of these."""
-    count, batch, positions, size = features.shape
-    rows = batch * positions
-    own = features.reshape(count, rows, size)
-    corrected = torch.empty_like(own)
-    step = count if keep else min(count, max(1, ROWS_AT_A_TIME // max(1, rows)))
-    gates = own.new_empty(step, rows, 4 * size)
-    previous = None
-    with torch.autocast(features.device.type, enabled=False):
-        neighbours = neighbour_products(task.neighbour_weight, batch, positions)
-        starts = range(0, count, step)
-        for start in reversed(starts) if task.reverse else starts:
-            part = slice(start, min(start + step, count))
-            previous = _sweep_part(own[part], gates[: part.stop - start], corrected[part], previous, neighbours, task)
-    return corrected.view(features.shape), gates if keep else gates.new_empty(0)
+def _path(features: Tensor) -> ModuleType:
+    """Choose the module whose `sweep` and `sweep_backward` are the fastest that can do these features."""
+    kernels = _kernels() if features.is_cuda else None
+    return kernels if kernels is not None and kernels.serves(features) else sweep_lines
 
 
-def _sweep_part(
-    own: Tensor,
-    gates: Tensor,
-    corrected: Tensor,
-    previous: Tensor | None,
-    neighbours: NeighbourProducts,
-    task: _Task,
-) -> Tensor | None:
-    """Write the gates and the corrected features of some lines, given the one before; return the last of them."""
-    size = own.shape[2]
-    gates[..., 3 * size :] = task.neighbour_bias[2 * size :]
-    bias = task.own_bias.clone()
-    bias[size:] += task.neighbour_bias[: 2 * size]
-    torch.addmm(bias, own.flatten(0, 1), task.own_weight.t(), out=gates.flatten(0, 1)[:, : 3 * size])
-    for line in task.lines(len(own)):
-        if previous is None and not task.update_first_line:
-            corrected[line] = own[line]
-        else:
-            if previous is not None:
-                neighbours.add(gates[line, :, size:], previous)
-            _open_gates(gates[line], own[line], corrected[line])
-        previous = corrected[line]
-    return previous
+@cache
+def _kernels() -> ModuleType | None:
+    if importlib.util.find_spec("triton") is None:
+        return None
+    from latentia.layers import sweep_triton  # only here: triton comes with torch where there is a graphics card
 
-
-def _open_gates(gates: Tensor, own: Tensor, corrected: Tensor) -> None:
-    """Turn the sums in a line's slots into r, z and n, in place, and write the line's corrected features."""
-    size = own.shape[1]
-    gates[:, size : 3 * size].sigmoid_()
-    m, r, z, n = gates.chunk(4, 1)
-    _tanh_(n.addcmul_(r, m))
-    torch.lerp(n, own, z, out=corrected)
-
-
-def _tanh_(values: Tensor) -> Tensor:
-    """Take the hyperbolic tangent in place.
-
-    On CPUs torch computes 2σ(2x) − 1 in half the time, 3 % of a sweep's; 16-bit numbers would lose what is near zero.
-    """
-    if values.device.type != "cpu" or values.dtype.itemsize < 4:
-        return values.tanh_()
-    return values.mul_(2).sigmoid_().mul_(2).sub_(1)
-
-
-def _sweep_backward(
-    grad: Tensor, features: Tensor, corrected: Tensor, gates: Tensor, task: _Task
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Go back line by line, and take a line's part in all gradients while it is still in the processor's cache."""
-    count, batch, positions, size = features.shape
-    own, states = (tensor.reshape(count, batch * positions, size) for tensor in (features, corrected))
-    grad_own = grad.clone(memory_format=torch.contiguous_format).view(own.shape)
-    slots = torch.empty_like(gates[0])
-    # Sums over thousands of positions: at least in float32.
-    wide = torch.promote_types(grad.dtype, torch.float32)
-    own_weight, bias = torch.zeros_like(task.own_weight, dtype=wide), grad.new_zeros(4 * size, dtype=wide)
-    with torch.autocast(features.device.type, enabled=False):
-        neighbours = neighbour_products(task.neighbour_weight, batch, positions)
-        neighbour_weight = neighbours.start_gradient()
-        order = task.lines(count)
-        for line, before in zip(reversed(order), [*reversed(order[:-1]), None], strict=True):
-            if before is None and not task.update_first_line:
-                break
-            _close_gates(grad_own[line], own[line], gates[line], slots)
-            grad_own[line].addmm_(slots[:, : 3 * size], task.own_weight)
-            add_product(own_weight, slots[:, : 3 * size].t(), own[line])
-            bias += slots.sum(0, dtype=wide)
-            if before is not None:
-                neighbours.add_gradients(slots[:, size:], states[before], grad_own[before], neighbour_weight)
-        return (
-            grad_own.view(features.shape),
-            own_weight.to(grad.dtype),
-            bias[: 3 * size].to(grad.dtype, copy=True),
-            neighbours.weight_gradient(neighbour_weight),
-            bias[size:].to(grad.dtype, copy=True),
-        )
-
-
-def _close_gates(grad: Tensor, own: Tensor, gates: Tensor, slots: Tensor) -> None:
-    """From the gradient of a line's corrected features, get those of its slots, and in place that of I through z·I."""
-    m, r, z, n = gates.chunk(4, 1)
-    grad_m, grad_r, grad_z, grad_n = slots.chunk(4, 1)
-    scratch = torch.sub(own, n)
-    SIGMOID_BACKWARD(scratch.mul_(grad), z, grad_input=grad_z)
-    torch.mul(grad, z, out=scratch)
-    TANH_BACKWARD(grad.sub_(scratch), n, grad_input=grad_n)
-    grad.copy_(scratch)
-    torch.mul(grad_n, r, out=grad_m)
-    SIGMOID_BACKWARD(torch.mul(grad_n, m, out=scratch), r, grad_input=grad_r)
+    return sweep_triton
 
 
 @correct.register_fake

@@ -16,16 +16,16 @@ import torch
 
 from experiments.common import progress_bars, read_json, write_json
 from latentia.data import ImageSet, ShuffledImages
-from latentia.errors import SettingError
+from latentia.errors import DataError, SettingError, TrainingError
 from latentia.evaluation import Provenance, bits_per_dimension, evaluate_bound, importance_weighted, layer_usage
 from latentia.images import ImageFormat
 from latentia.models.base import LatentVariableModel
 from latentia.randomness import seeded
-from latentia.training import fit
+from latentia.training import fit, source_version
 from latentia.training.density import DensityTraining, density_task
 
-JOBS = 2
-"""Trainings at a time, with one thread each: the small convolutions of one gain little from a second thread."""
+JOBS = 1 if torch.cuda.is_available() else 2
+"""Trainings at a time. On processors with one thread each: small convolutions gain little from a second thread."""
 
 Build = Callable[[ImageFormat], LatentVariableModel]
 
@@ -97,13 +97,16 @@ def show_runs(runs: Sequence[Run], images: Images, measure: Measure, work: Path)
         task = bars.add_task("Training and measuring", total=len(runs))
         for result in parallel(joblib.delayed(run_one)(run, images, measure, work) for run in runs):
             done[result["name"], result["seed"]] = result
-            bits = result["elbo"]["bits_per_dimension"]
-            bars.update(task, advance=1, description=f"{result['name']}, seed {result['seed']}: {bits:.3f} bits/dim")
+            found = "unstable" if "unstable" in result else f"{result['elbo']['bits_per_dimension']:.3f} bits/dim"
+            bars.update(task, advance=1, description=f"{result['name']}, seed {result['seed']}: {found}")
     return [done[run.name, run.seed] for run in runs]
 
 
 def run_one(run: Run, images: Images, measure: Measure, work: Path) -> dict[str, Any]:
-    """Train one model and measure it; the result is kept in `work` and read from there the next time."""
+    """Train one model and measure it; the result is kept in `work` and read from there the next time.
+
+    Where the training stops because nothing is finite any more, that is the result: "unstable", with the reason.
+    """
     done = work / f"{run.label}.json"
     if done.is_file():
         return read_json(done)
@@ -113,19 +116,25 @@ def run_one(run: Run, images: Images, measure: Measure, work: Path) -> dict[str,
     batches = ShuffledImages(image_set=images.train, batch=run.training.batch, seed=run.seed, flip=images.flip)
     task = density_task(model, batches, images.validation.tensor(slice(None)), run.training)
     checkpoint = work / f"{run.label}.safetensors"
-    outcome = fit(task, run.training.loop(run.seed), checkpoint=checkpoint, resume=True)
-    result = {
+    result: dict[str, Any] = {
         "name": run.name,
         "seed": run.seed,
+        "source": source_version(Path(__file__)),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "steps": outcome.steps,
-        "skipped": outcome.skipped,
-        "seconds": round(outcome.seconds, 1),
-        "seconds_per_step": outcome.seconds / outcome.steps,
-        "best_step": int(outcome.history[outcome.best]["step"]),
-        "history": [_row(row) for row in outcome.history],
-        **_measured(model, images.test, measure, run.seed),
     }
+    try:
+        outcome = fit(task, run.training.loop(run.seed), checkpoint=checkpoint, resume=True)
+        result |= {
+            "steps": outcome.steps,
+            "skipped": outcome.skipped,
+            "seconds": round(outcome.seconds, 1),
+            "seconds_per_step": outcome.seconds / outcome.steps,
+            "best_step": int(outcome.history[outcome.best]["step"]),
+            "history": [_row(row) for row in outcome.history],
+            **_measured(model, images.test, measure, run.seed),
+        }
+    except (TrainingError, DataError) as problem:
+        result["unstable"] = str(problem)
     write_json(result, done)
     return result
 
@@ -168,7 +177,11 @@ class Figure:
         return f"{self.mean:.3f}" if self.error is None else f"{self.mean:.3f} ± {self.error:.3f}"
 
 
-def at_seconds(history: Sequence[Mapping[str, float]], seconds: float) -> float | None:
-    """Best validation figure that was reached within a time; None before the first evaluation."""
-    reached = [row["bits_per_dimension"] for row in history if row["seconds"] <= seconds]
+def at_seconds(history: Sequence[Mapping[str, Any]], seconds: float) -> float | None:
+    """Best validation figure that was reached within a time; None before the first one that is finite."""
+    reached = [
+        row["bits_per_dimension"]
+        for row in history
+        if row["seconds"] <= seconds and row["bits_per_dimension"] is not None  # not finite
+    ]
     return min(reached, default=None)

@@ -55,7 +55,7 @@ BUDGETS = {
             sdn=SpatialDependencyConfig(features=(3, 3)),
         ),
         flat=GaussianVAEConfig(widths=(4,), latent_size=2, components=1),
-        training=DensityTraining(steps=4, batch=4, evaluate_steps=2),
+        training=DensityTraining(steps=4, batch=16, evaluate_steps=2),
         seeds=2,
         measure=Measure(importance_samples=2, draws=1),
         simulated=True,
@@ -104,11 +104,11 @@ def _made() -> Images:
     """Slopes of random direction: images that need no file."""
     generator = np.random.default_rng(0)
     axis = np.linspace(-1, 1, 8)
-    slopes = generator.normal(size=(16, 3, 2)) @ np.stack(np.meshgrid(axis, axis)).reshape(2, 64)
-    pixels = np.clip(127.5 + 60 * slopes, 0, 255).astype(np.uint8).reshape(16, 3, 8, 8)
+    slopes = generator.normal(size=(72, 3, 2)) @ np.stack(np.meshgrid(axis, axis)).reshape(2, 64)
+    pixels = np.clip(127.5 + 60 * slopes, 0, 255).astype(np.uint8).reshape(72, 3, 8, 8)
     whole = ImageSet(
         images=pixels, format=ImageFormat(channels=3, height=8, width=8), name="made slopes", split=Split.TRAIN
     )
-    parts = {Split.TRAIN: slice(0, 8), Split.VALIDATION: slice(8, 12), Split.TEST: slice(12, 16)}
+    parts = {Split.TRAIN: slice(0, 64), Split.VALIDATION: slice(64, 68), Split.TEST: slice(68, 72)}
     train, validation, test = (replace(whole, images=pixels[part], split=split) for split, part in parts.items())
     return Images(train=train, validation=validation, test=test, flip=False)

@@ -17,12 +17,16 @@ PUBLISHED = Path(__file__).with_name("published.csv")
 def markdown(result: Mapping[str, Any]) -> str:
     """Lay out a result: ours, what time and steps say, the order, and what was published."""
     runs: Sequence[Mapping[str, Any]] = result["runs"]
-    names = list(dict.fromkeys(run["name"] for run in runs))
+    unstable = sorted({run["name"] for run in runs if "unstable" in run})
+    names = [name for name in dict.fromkeys(run["name"] for run in runs) if name not in unstable]
+    if not names:
+        return f"# Table 4.1, budget {result['budget']}\n\nNo training was stable.\n"
     kind = "SIMULATED images" if result["simulated"] else "real images"
     parts = [
         f"# Table 4.1, budget {result['budget']}: {kind}\n",
         "Test images, bits per dimension, lower is better. ± is the standard error over "
         f"{len({run['seed'] for run in runs})} seeds. All models were trained for the same number of steps.\n",
+        *(f"{name} was not stable from every seed.\n" for name in unstable),
         _ours(runs, names),
         "At the same time: −ELBO of the validation images by the time that each model took for its steps, on average. "
         "Times are those of a shared machine, and vary with what else it did.\n",
@@ -31,6 +35,7 @@ def markdown(result: Mapping[str, Any]) -> str:
         _layers(runs, names),
         "Differences on the same test images from the same seeds:\n",
         _differences(runs, names),
+        *(_verdict(runs, *pair) for pair in itertools.pairwise(names)),
         "Published (thesis A, Table 4.1; the full data sets, the best run of each):\n",
         _published(),
     ]
@@ -46,7 +51,7 @@ def _bits(run: Mapping[str, Any], kind: str) -> float:
 
 
 def _ours(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
-    samples = runs[0]["likelihood"]["provenance"]["importance_samples"]
+    samples = _of(runs, names[0])[0]["likelihood"]["provenance"]["importance_samples"]
     rows = []
     for name in names:
         mine = _of(runs, name)
@@ -86,10 +91,24 @@ def _layers(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
 def _differences(runs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
     rows = []
     for better, worse in itertools.pairwise(names):
-        pairs = zip(_of(runs, better), _of(runs, worse), strict=True)
-        values = [_bits(one, "elbo") - _bits(other, "elbo") for one, other in pairs]
+        values = _paired(runs, better, worse)
         rows.append([f"{better} minus {worse}", str(Figure.of(values)), " ".join(f"{value:+.3f}" for value in values)])
     return markdown_table(["pair", "−ELBO", "by seed"], rows)
+
+
+def _paired(runs: Sequence[Mapping[str, Any]], better: str, worse: str) -> list[float]:
+    """Seed by seed, on the same images: what is common to the images and the batches drops out."""
+    pairs = zip(_of(runs, better), _of(runs, worse), strict=True)
+    return [_bits(one, "elbo") - _bits(other, "elbo") for one, other in pairs]
+
+
+def _verdict(runs: Sequence[Mapping[str, Any]], better: str, worse: str) -> str:
+    values = _paired(runs, better, worse)
+    figure, below = Figure.of(values), sum(value < 0 for value in values)
+    told = f"{better} is below {worse} from {below} of {len(values)} seeds"
+    if not figure.error:
+        return f"{told}.\n"
+    return f"{told}; the mean difference is {abs(figure.mean) / figure.error:.1f} times its standard error.\n"
 
 
 def _published() -> str:

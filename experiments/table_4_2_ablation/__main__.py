@@ -63,7 +63,8 @@ def markdown(result: Mapping[str, Any]) -> str:
     lines = []
     for row in rows(BUDGETS[result["budget"]].ladder):
         mine = [run for run in result["runs"] if run["name"] == row.name]
-        bits = Figure.of([run["elbo"]["bits_per_dimension"] for run in mine])
+        stable = [run for run in mine if "unstable" not in run]
+        bits = str(Figure.of([run["elbo"]["bits_per_dimension"] for run in stable])) if stable == mine else "unstable"
         lines.append(
             [
                 row.name,
@@ -72,9 +73,9 @@ def markdown(result: Mapping[str, Any]) -> str:
                 f"{result['parameters_at_thesis_width_millions'][row.name]:.0f} M",
                 "unstable" if row.published_bits is None else f"{row.published_bits:.3f}",
                 f"{mine[0]['parameters'] / 1e6:.2f} M",
-                f"{mine[0]['seconds_per_step']:.3f} s",
-                str(sum(run["skipped"] for run in mine)),
-                str(bits),
+                f"{stable[0]['seconds_per_step']:.3f} s" if stable else "–",
+                str(sum(run["skipped"] for run in stable)) if stable else "–",
+                bits,
             ]
         )
     headings = [
@@ -90,7 +91,7 @@ def markdown(result: Mapping[str, Any]) -> str:
     ]
     return (
         f"# Table 4.2, budget {result['budget']}: {kind}\n\n"
-        f"Test images, bits per dimension; {result['runs'][0]['steps']} steps for every row. "
+        f"Test images, bits per dimension; {result['config']['training']['steps']} steps for every row. "
         "B1–B4 are reconstructed.\n\n" + markdown_table(headings, lines)
     )
 

@@ -25,6 +25,8 @@ class Row:
     published_millions: int
     published_bits: float | None
     """None: the training was not stable."""
+    rate: float = 1.0
+    """Factor on the learning rate at the thesis' size, where rates were halved until a training was stable."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,26 +38,35 @@ class Budget:
     training: DensityTraining
     seeds: int
     measure: Measure
+    halve_rates: bool = False
+    """Whether rows have the learning rates that the thesis found stable, or all the same."""
 
     def runs(self, seed: int) -> list[Run]:
         """All rows from all seeds."""
         return [
-            Run(name=row.name, build=row.build, training=self.training, seed=seed + place)
+            Run(name=row.name, build=row.build, training=self._training(row), seed=seed + place)
             for place in range(self.seeds)
             for row in rows(self.ladder)
         ]
 
+    def _training(self, row: Row) -> DensityTraining:
+        rate = self.training.learning_rate * (row.rate if self.halve_rates else 1.0)
+        return replace(self.training, learning_rate=rate)
+
 
 def rows(ladder: LadderVAEConfig) -> list[Row]:
-    """Give the table's rows for a ladder of any size; the blocks' hidden channels are its SDN channels."""
+    """Give the table's rows for a ladder of any size.
+
+    B2 and B4 have the SDN channels of the ladder's widest scale at every scale: so their sizes come near the thesis'.
+    """
     assert ladder.sdn is not None
     plain = replace(ladder, sdn=None)
     hidden = tuple(max(ladder.sdn.features) for _ in ladder.layers)
-    blocks: dict[str, tuple[TopDownLayers, int, float | None]] = {
-        "B1": (LargerKernels(kernel_size=9), 192, 3.080),
-        "B2": (Deeper(features=hidden, hidden=0), 104, None),
-        "B3": (LargerKernels(kernel_size=7), 126, 2.945),
-        "B4": (Deeper(features=hidden, hidden=1), 130, 3.120),
+    blocks: dict[str, tuple[TopDownLayers, int, float | None, float]] = {
+        "B1": (LargerKernels(kernel_size=9), 192, 3.080, 0.25),
+        "B2": (Deeper(features=hidden, hidden=0), 104, None, 0.25),
+        "B3": (LargerKernels(kernel_size=7), 126, 2.945, 0.5),
+        "B4": (Deeper(features=hidden, hidden=1), 130, 3.120, 0.25),
     }
     return [
         Row(name="CNN", layer="3×3 kernels", build=plain.build, published_millions=42, published_bits=3.081),
@@ -66,8 +77,9 @@ def rows(ladder: LadderVAEConfig) -> list[Row]:
                 build=partial(_with_layers, plain, layers),
                 published_millions=millions,
                 published_bits=bits,
+                rate=rate,
             )
-            for name, (layers, millions, bits) in blocks.items()
+            for name, (layers, millions, bits, rate) in blocks.items()
         ),
         Row(
             name="ResSDN",
@@ -108,5 +120,6 @@ BUDGETS = {
         training=DENSITY["paper"].training,
         seeds=1,
         measure=Measure(importance_samples=1),
+        halve_rates=True,
     ),
 }

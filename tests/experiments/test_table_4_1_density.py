@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from experiments.density import Figure, at_seconds
+from experiments.density import Figure, Run, at_seconds, run_one
 from experiments.table_4_1_density.__main__ import main
+from experiments.table_4_1_density.protocol import load_images
+from experiments.table_4_1_density.tables import markdown as density_table
 from experiments.table_4_2_ablation.__main__ import main as main_ablation
+from experiments.table_4_2_ablation.__main__ import markdown as ablation_table
 from experiments.table_4_2_ablation.protocol import BUDGETS, millions, rows
+from torch import Tensor
+
+from latentia.models.base import Inference
+from latentia.models.gaussian_vae import GaussianVAE, GaussianVAEConfig
 
 
 def test_smoke_measures_every_model_from_every_seed(tmp_path: Path) -> None:
@@ -58,3 +67,40 @@ def test_the_best_figure_within_a_time_is_the_lowest_so_far() -> None:
         {"seconds": 3.0, "bits_per_dimension": 4.5},
     ]
     assert [at_seconds(history, time) for time in (0.5, 1.5, 9.0)] == [None, 5.0, 4.0]
+    history.insert(0, {"seconds": 0.4, "bits_per_dimension": None})  # was not finite
+    assert [at_seconds(history, time) for time in (0.5, 1.5, 9.0)] == [None, 5.0, 4.0]
+
+
+class Broken(GaussianVAE):
+    def infer(self, images: Tensor) -> Inference:
+        inference = super().infer(images)
+        return replace(inference, divergence=inference.divergence * math.nan)
+
+
+def test_a_training_that_is_not_stable_is_a_result(tmp_path: Path) -> None:
+    setting = BUDGETS["smoke"]
+    training = replace(setting.training, bad_steps=2)
+    run = Run(name="B2", build=lambda form: Broken(GaussianVAEConfig(widths=(4,)), form), training=training, seed=0)
+    result = run_one(run, load_images("smoke"), setting.measure, tmp_path)
+    assert "2 steps in a row" in result["unstable"]
+    assert json.loads((tmp_path / "b2-seed0.json").read_text(encoding="utf-8")) == result
+    others = [{**result, "name": row.name} for row in rows(setting.ladder)]
+    sizes = {row.name: 1.0 for row in rows(setting.ladder)}
+    whole = {"budget": "smoke", "simulated": True, "runs": others, "parameters_at_thesis_width_millions": sizes}
+    lines = ablation_table({**whole, "config": {"training": {"steps": 4}}}).splitlines()
+    assert [line.endswith("| unstable |") for line in lines[-6:]] == [True] * 6
+
+
+def test_the_density_table_names_models_that_were_not_stable(tmp_path: Path) -> None:
+    assert main(["--budget", "smoke", "--out", str(tmp_path)]) == 0
+    result = json.loads((tmp_path / "smoke.json").read_text(encoding="utf-8"))
+    result["runs"][0] = {"name": "SDN-VAE", "seed": 0, "parameters": 1, "unstable": "20 steps in a row"}
+    assert "SDN-VAE was not stable from every seed." in density_table(result)
+    assert "| SDN-VAE |" not in density_table(result)
+
+
+def test_at_the_thesis_size_rows_have_the_rates_that_it_found_stable() -> None:
+    """Thesis A, 4.3.1: 0.002, halved until a training was stable."""
+    rates = {run.name: run.training.learning_rate for run in BUDGETS["paper"].runs(0)}
+    assert rates == {"CNN": 0.002, "B1": 0.0005, "B2": 0.0005, "B3": 0.001, "B4": 0.0005, "ResSDN": 0.002}
+    assert len({run.training.learning_rate for run in BUDGETS["hour"].runs(0)}) == 1

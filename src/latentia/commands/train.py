@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,9 @@ from latentia.configs import packaged
 
 if TYPE_CHECKING:
     from latentia.training import Progress
+
+MOST_LAYERS_IN_A_LINE = 6
+"""With more, the line of the bar has room for their sum alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +88,9 @@ def _teller(show: Bar) -> Callable[[Progress], None]:
         if progress.evaluation is not None:
             figures = progress.evaluation.figures
             say(f"Step {progress.run_step}: validation {_in_words(figures)}{_skipped(progress)}.")
-            say(f"nats per layer, top first: {' '.join(f'{nats:.2f}' for nats in _divergences(figures))}", indent=2)
+            say(f"nats per layer, top first: {_row(_each('divergence_', figures), '.2f')}", indent=2)
+            if shares := _each("active_units_", figures):
+                say(f"active units per layer: {_row(shares, '.0%')}", indent=2)
         elif progress.figures:
             show(
                 "Training",
@@ -99,16 +104,21 @@ def _teller(show: Bar) -> Callable[[Progress], None]:
 def _in_words(figures: Mapping[str, float]) -> str:
     from latentia.evaluation.latent_usage import ACTIVE_NATS
 
-    nats = _divergences(figures)
+    nats = _each("divergence_", figures)
     active = sum(one > ACTIVE_NATS for one in nats)
+    each = f" ({_row(nats, '.0f')})" if 1 < len(nats) <= MOST_LAYERS_IN_A_LINE else ""
     return (
-        f"{figures['bits_per_dimension']:.3f} bits/dim, divergence {sum(nats):.1f} nats, {active} of {len(nats)} "
-        "layers active"
+        f"{figures['bits_per_dimension']:.3f} bits/dim, divergence {sum(nats):.1f} nats{each}, "
+        f"{active} of {len(nats)} layers active"
     )
 
 
-def _divergences(figures: Mapping[str, float]) -> list[float]:
-    return [value for name, value in figures.items() if name.startswith("divergence_")]
+def _each(kind: str, figures: Mapping[str, float]) -> list[float]:
+    return [value for name, value in figures.items() if name.startswith(kind)]
+
+
+def _row(values: Sequence[float], form: str) -> str:
+    return " ".join(format(value, form) for value in values)
 
 
 def _skipped(progress: Progress) -> str:

@@ -13,8 +13,12 @@ from latentia.distributions.pixels import Shape, at_least_float32
 
 
 def logistic_noise(shape: torch.Size, like: Float[Tensor, " ..."]) -> Float[Tensor, " ..."]:
-    """Draw from the standard logistic distribution, from torch's random state."""
-    uniform = torch.rand(shape, dtype=like.dtype, device=like.device).clamp(min=torch.finfo(like.dtype).tiny)
+    """Draw from the standard logistic distribution, from torch's random state.
+
+    `torch.rand` gives multiples of ε/2, 0 among them, which stands for all numbers below the next one: its middle is
+    taken. A smaller number would be an outlier as no logistic distribution has in a lifetime.
+    """
+    uniform = torch.rand(shape, dtype=like.dtype, device=like.device).clamp(min=torch.finfo(like.dtype).eps / 4)
     return torch.log(uniform) - torch.log1p(-uniform)
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Integer
 from torch import Tensor, nn
 
 from latentia.errors import SettingError
-from latentia.evaluation import evaluate_bound, layer_usage, nats_to_bits
+from latentia.evaluation import evaluate_bound, layer_usage, nats_to_bits, unit_usage
 from latentia.models.base import LatentVariableModel
 from latentia.objectives import elbo, free_bits, linear_ramp
 from latentia.training.task import (
@@ -25,6 +25,8 @@ from latentia.training.task import (
 )
 
 OptimizerName = Literal["adamax", "adam"]
+USAGE_IMAGES, USAGE_DRAWS = 64, 8
+"""How many validation images tell which units are active while a model is trained; `latentia evaluate` takes more."""
 OPTIMIZERS = {"adamax": torch.optim.Adamax, "adam": torch.optim.Adam}
 
 
@@ -104,7 +106,8 @@ def density_task(
 
     The loss is −(log-likelihood − Σ max(divergence, free bits)) in nats per dimension; figures and scores are
     −ELBO in bits per dimension, without free bits and warm-up, and the divergence of each layer in nats. The score is
-    that of all validation images. Errors: DataError where these are not of the model's format.
+    that of all validation images; some of them tell each layer's share of active units. Errors: DataError where these
+    are not of the model's format.
     """
     model.check(validation)
     dimensions = model.image_format.dimensions
@@ -125,6 +128,10 @@ def density_task(
         bits = nats_to_bits(float(terms.elbo.mean()), dimensions)
         figures = {divergence_name(layer.number): layer.divergence_nats for layer in usage}
         active = float(sum(layer.active for layer in usage))
+        some = validation[:USAGE_IMAGES]
+        if len(some) > 1:  # one image does not vary
+            units = unit_usage(module, some, draws=USAGE_DRAWS, batch=training.batch // training.micro_batches)
+            figures |= {active_units_name(layer.number): float(layer.active.float().mean()) for layer in units}
         return Evaluation(score=bits, figures={"bits_per_dimension": bits, "active_layers": active, **figures})
 
     return Task(
@@ -140,3 +147,8 @@ def density_task(
 def divergence_name(number: int) -> str:
     """Name of a figure: the divergence of a layer in nats, 1 for the top."""
     return f"divergence_{number}"
+
+
+def active_units_name(number: int) -> str:
+    """Name of a figure: the share of a layer's units that follow the image, 1 for the top."""
+    return f"active_units_{number}"

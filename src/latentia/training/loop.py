@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Generic
@@ -20,6 +22,7 @@ from torch import Tensor, nn
 
 from latentia.errors import CheckpointError, SettingError, TrainingError
 from latentia.randomness import seeded
+from latentia.training.batch_norm import BATCHES, keeps_statistics, renew_statistics
 from latentia.training.checkpoint import Extras, load_checkpoint, save_checkpoint
 from latentia.training.processes import launch, of_first
 from latentia.training.steps import Stepper, StepResult
@@ -167,6 +170,9 @@ class _Run(Generic[Batch]):
         """Evaluate the averaged weights, and keep them where they are the best so far."""
         state, module = self.state, self.task.module.eval()
         with self.average.in_place() if self.average else nullcontext():
+            if keeps_statistics(module):
+                batches = islice(self.task.batches.of_pass(0, 0), BATCHES)
+                renew_statistics(module, (partial(self.stepper.look, *item) for item in enumerate(batches)))
             # The same draws each time (and in each process): scores then differ by the weights alone.
             with self.inference(), seeded(self.settings.seed, device=self.fabric.device):
                 evaluation = self.task.evaluate(module)

@@ -15,8 +15,8 @@ from latentia.randomness import seeded, stream
 from latentia.training.processes import part_of, total
 from latentia.training.task import Batch, LoopSettings, Loss, StepContext, Task
 
-GENERATOR = 1
-"""Sets the stream of a part's CPU generator apart from that of torch's own state."""
+GENERATOR, LOOK = 1, 2
+"""Set apart the streams of a part's CPU generator and of looking at it from that of torch's own state."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +79,15 @@ class Stepper(Generic[Batch]):
             return StepResult(loss=means[0], figures=dict(zip(self.figure_names, means[1:], strict=True)))
         self._undo(buffers)
         return StepResult(loss=math.nan)
+
+    def look(self, place: int, batch: Batch) -> None:
+        """Compute the loss of all micro-batches of batch number `place`, and learn nothing from it."""
+        settings, device = self.settings, self.fabric.device
+        for part in range(settings.micro_batches):
+            own = self.fabric.to_device(part_of(batch, part, settings.micro_batches))
+            generator = Generator().manual_seed(stream(settings.seed, place, part, LOOK))
+            with seeded(settings.seed, place, part, LOOK, device=device), self.fabric.autocast():
+                self.task.loss(self.task.module, own, StepContext(step=place, generator=generator))
 
     def _accumulate(self, batch: Batch, step: int, part: int, *, last: bool) -> Tensor:
         """Add one micro-batch's gradient, and give its loss and figures."""

@@ -19,7 +19,7 @@ class WeightAverage:
     would still hold 5 % after 3,000 steps. From t = 9/(1 − decay) − 10 on (8,990 for 0.999), d is `decay`.
 
     Half-precision parameters are averaged in float32, where small changes do not get lost. Buffers are not averaged:
-    the module's own count.
+    `latentia.training.batch_norm` renews those that depend on the weights.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:

@@ -54,11 +54,13 @@ class Points:
 
 
 class Noisy(nn.Module):
-    """A network that draws random numbers, has dropout, and a method of its own that the loss calls."""
+    """A network that draws random numbers, has dropout and batch norm, and a method of its own that the loss calls."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.Dropout(0.2), nn.Linear(16, 1)).double()
+        self.layers = nn.Sequential(
+            nn.Linear(3, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Dropout(0.2), nn.Linear(16, 1)
+        ).double()
         generator = Generator().manual_seed(3)
         with torch.no_grad():
             for parameter in self.parameters():

@@ -1,6 +1,7 @@
 """How long a spatial dependency layer takes, beside the convolutions it replaces and a loop over GRU cells.
 
     python benchmarks/sdn_layer.py [--scales 4 8 16 32] [--batch 32] [--rounds 11] [--threads 2] [--quick]
+    python benchmarks/sdn_layer.py --device cuda --batch 128 [--bf16]
 
 Every round runs every layer once, forward alone and forward with backward, so that a slow minute of a shared machine
 does not fall on one of them. Medians and quartiles go to a dated JSON file, with the ratios to the 3×3 convolution of
@@ -126,6 +127,8 @@ class Plan:
     batch: int
     rounds: int
     channels: int = CHANNELS
+    bf16: bool = False
+    """Under autocast, as in mixed precision."""
 
 
 def benchmark(plan: Plan, device: torch.device) -> list[dict[str, Any]]:
@@ -141,7 +144,8 @@ def benchmark(plan: Plan, device: torch.device) -> list[dict[str, Any]]:
             images = torch.randn(plan.batch, plan.channels, scale, scale, device=device)
             images = images.contiguous(memory_format=memory_format)
             for way, make in (("forward", forward), ("forward and backward", forward_backward)):
-                seconds = measure({key: make(layer, images) for key, layer in layers.items()}, rounds=plan.rounds)
+                with torch.autocast(device.type, torch.bfloat16, enabled=plan.bf16):
+                    seconds = measure({key: make(layer, images) for key, layer in layers.items()}, rounds=plan.rounds)
                 rows.append({"scale": scale, "memory_format": name, "runs": way, "layers": summary(seconds)})
                 print_row(rows[-1])
     return rows
@@ -173,13 +177,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    parser.add_argument("--bf16", action="store_true", help="in mixed precision, bf16, instead of float32")
     parser.add_argument("--quick", action="store_true", help="a batch of 8, 3 rounds, up to scale 16; writes no file")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    plan = Plan(scales=options.scales, batch=options.batch, rounds=options.rounds)
+    plan = Plan(scales=options.scales, batch=options.batch, rounds=options.rounds, bf16=options.bf16)
     if options.quick:
-        plan = Plan(scales=[4, 8, 16], batch=8, rounds=3)
+        plan = Plan(scales=[4, 8, 16], batch=8, rounds=3, bf16=options.bf16)
     config = {**asdict(plan), "threads": options.threads, "device": str(options.device)}
     record = run_record(config=config, seed=0, data={}, source=Path(__file__))
     torch.manual_seed(0)
@@ -187,7 +192,8 @@ def main() -> None:
     if options.quick:
         return
     options.out.mkdir(parents=True, exist_ok=True)
-    target = options.out / f"sdn_layer-{date.today().isoformat()}.json"
+    precision = "bf16" if options.bf16 else "float32"
+    target = options.out / f"sdn_layer-{options.device.type}-{precision}-{date.today().isoformat()}.json"
     target.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"written to {target}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST_FOR_UNITS = 500
 """Images by which the active units are counted; each takes 16 draws."""
+FEW_SAMPLES = 2.0
+"""Effective importance samples below which the estimate says little more than the bound."""
 QUERIES = 8
 """Samples for which nearest neighbours are looked up."""
 
@@ -51,7 +54,8 @@ class EvaluationOptions:
 def run(arguments: RunOptions, options: EvaluationOptions) -> int:
     """Measure a trained model: −ELBO and importance-weighted −log p(x) in bits per dimension, and use of its layers.
 
-    Every image of the split counts. An interrupted evaluation goes on with the same command.
+    Every image of the split counts. An interrupted evaluation goes on with the same command. The file of the figures
+    is named after split, images and importance samples.
     """
     from latentia.data import Split
     from latentia.uses import draw_neighbours
@@ -63,15 +67,36 @@ def run(arguments: RunOptions, options: EvaluationOptions) -> int:
     with progress_bar() as bar:
         found = _look_up_neighbours(run, arguments, options.neighbours, bar) if options.neighbours else None
         folder = arguments.folder("evaluation")
+        path = folder / _file_name(arguments, options)
+        _check_same_images(path, images)
         evaluation = _measure(run, images, arguments, options, folder, bar)
-    path = folder / f"{arguments.split}.json"
     _write(evaluation, path, draws={"draws_for_the_bound": options.draws, "batch": arguments.batch})
-    _tell(evaluation)
+    _tell(evaluation, "" if options.images is None else "the first ")
     say(f"Every figure, with what it was measured on, is in {path}.")
     if found is not None:
         picture = draw_neighbours(found.samples, found.neighbours, images.format.levels)
         write_results(folder, "neighbours", picture, found)
     return 0
+
+
+def _file_name(arguments: RunOptions, options: EvaluationOptions) -> str:
+    """Say what was measured, so that a quick look does not replace what took hours."""
+    part = "" if options.images is None else f"-first-{options.images}"
+    return f"{arguments.split}{part}-k{options.importance_samples}.json"
+
+
+def _check_same_images(path: Path, images: ImageSet) -> None:
+    """Errors: SettingError where the file is of other images, as with another `data.folder`."""
+    import json
+
+    if not path.is_file():
+        return
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))["negative_elbo"]["provenance"]["sha256"]
+    except (ValueError, KeyError, TypeError):
+        return  # no file of ours
+    if before != images.sha256:
+        raise SettingError(f"{path} holds the figures of other images than these; name another folder with --out.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,16 +184,18 @@ def _write(evaluation: _Evaluation, path: Path, *, draws: dict[str, int]) -> Non
     write_record(record, path)
 
 
-def _tell(evaluation: _Evaluation) -> None:
+def _tell(evaluation: _Evaluation, which: str) -> None:
     measured = evaluation.bound.provenance
-    title(f"{measured.data_set}, {measured.images} {measured.split} images of {measured.image_format}")
+    title(f"{measured.data_set}, {which}{measured.images} {measured.split} images of {measured.image_format}")
     say(f"sha256 {measured.sha256}; weights: {measured.weights}; {measured.dequantisation}", indent=2)
     show([_likelihoods(evaluation)])
     if (estimate := evaluation.estimate) is not None:
         effective = float(estimate.effective_samples.median())
         say(
-            f"Of {estimate.samples} importance samples, as many as {effective:.1f} count in the median image.", indent=2
+            f"In the median image, {effective:.1f} of {estimate.samples} importance samples carry the weight.", indent=2
         )
+        if estimate.samples > 1 and effective < FEW_SAMPLES:
+            say("So few that the estimate is hardly better than −ELBO, and too high: give more.", indent=2)
     show([_layers(evaluation)])
 
 
@@ -179,12 +206,14 @@ def _likelihoods(evaluation: _Evaluation) -> Table:
     table.add_row("−ELBO", *_with_error(evaluation.bound))
     if evaluation.likelihood is not None:
         samples = evaluation.likelihood.provenance.importance_samples
-        table.add_row(f"−log p(x), {samples} importance samples", *_with_error(evaluation.likelihood))
+        plural = "s" if samples > 1 else ""
+        table.add_row(f"−log p(x), {samples} importance sample{plural}", *_with_error(evaluation.likelihood))
     return table
 
 
 def _with_error(bits: Bits) -> tuple[str, str]:
-    return f"{bits.value:.4f}", f"{bits.standard_error:.4f}"
+    error = bits.standard_error
+    return f"{bits.value:.4f}", "–" if math.isnan(error) else f"{error:.4f}"
 
 
 def _layers(evaluation: _Evaluation) -> Table:
@@ -193,7 +222,7 @@ def _layers(evaluation: _Evaluation) -> Table:
         table.add_column(name, justify="right")
     for place, layer in enumerate(evaluation.layers):
         active = evaluation.units[place].active if evaluation.units else None
-        counted = "" if active is None else f"{int(active.sum())} of {active.numel()}"
+        counted = "–" if active is None else f"{int(active.sum())} of {active.numel()}"
         table.add_row(str(layer.number), f"{layer.divergence_nats:.2f}", f"{layer.divergence_bits:.4f}", counted)
     return table
 

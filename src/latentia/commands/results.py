@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from latentia.command_line.screen import say
 from latentia.files import atomic_path
+from latentia.folders import check_output_file
 
 if TYPE_CHECKING:
     from latentia.uses.pictures import Picture
 
 
 def write_results(folder: Path, name: str, picture: Picture, record: Any) -> None:
-    """Write NAME.png, and NAME.npz with every field of a record, and say where. Errors: OSError."""
+    """Write NAME.png, and NAME.npz with every field of a record, and say where. Errors: OutputError, OSError."""
     import numpy as np
 
     from latentia.uses import write_png
 
     path = folder / f"{name}.png"
+    for one in (path, path.with_suffix(".npz")):
+        check_output_file(one)
     write_png(picture, path)
     arrays: dict[str, Any] = {
         field.name: np.asarray(getattr(record, field.name)) for field in dataclasses.fields(record)

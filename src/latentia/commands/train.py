@@ -14,6 +14,7 @@ from latentia.command_line.screen import say
 from latentia.configs import packaged
 
 if TYPE_CHECKING:
+    from latentia.data import ImageSet
     from latentia.training import Progress
 
 MOST_LAYERS_IN_A_LINE = 6
@@ -66,7 +67,12 @@ def run(arguments: Arguments, options: RunOptions) -> int:
 
         try:
             outcome = train(
-                configuration, folder, resume=options.resume, pictures=options.pictures, on_progress=on_progress
+                configuration,
+                folder,
+                resume=options.resume,
+                pictures=options.pictures,
+                on_data=_introduce(options, begun=folder.is_dir()),
+                on_progress=on_progress,
             )
         except KeyboardInterrupt:
             told = "Interrupted. The same command with --resume goes on from the last checkpoint."
@@ -79,6 +85,22 @@ def run(arguments: Arguments, options: RunOptions) -> int:
         )
         say(f"The run is {folder}. To measure its model: latentia evaluate {folder}")
     return 0
+
+
+def _introduce(options: RunOptions, *, begun: bool) -> Callable[[ImageSet, ImageSet], None]:
+    """Say what is trained on, and what is not as one may expect."""
+    from latentia.training import is_first_process
+
+    def introduce(images: ImageSet, validation: ImageSet) -> None:
+        if not is_first_process():
+            return
+        if options.resume and not begun:
+            say("There is no training yet to go on with: it begins.")
+        say(f"{images.name}: {len(images)} training and {len(validation)} validation images of {images.format}.")
+        if options.pictures and images.format.channels not in (1, 3):
+            say(f"No pictures are drawn of images with {images.format.channels} channels.")
+
+    return introduce
 
 
 def _teller(show: Bar) -> Callable[[Progress], None]:

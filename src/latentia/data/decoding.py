@@ -48,6 +48,26 @@ def decode_all(named: Iterable[tuple[str, Path | BytesIO]], wanted: ImageFormat,
         yield pixels
 
 
+def check_sizes(files: Iterable[Path], wanted: tuple[int, ...], *, model: Path) -> None:
+    """Look at what files say of themselves, which is quick: all must have the shape `wanted`, that of `model`.
+
+    Errors: DataError that names the first which differs, or is no image.
+    """
+    for file in files:
+        # A photograph may be turned when it is decoded, so that alone decides.
+        if _described(file) != wanted and (shape := decode(str(file), file).shape) != wanted:
+            got, one = ("×".join(map(str, each)) for each in (shape, wanted))
+            raise DataError(f"Images must have one size: {file} has {got} (channels, height, width), {model} {one}.")
+
+
+def _described(file: Path) -> tuple[int, int, int]:
+    try:
+        with Image.open(file) as opened:
+            return (1 if MODES.get(opened.mode) == "L" else 3, opened.height, opened.width)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{file} cannot be read as an image: {error}") from error
+
+
 def image_files(folder: Path) -> list[Path]:
     """PNG and JPEG files in `folder` and the folders in it, ordered by path."""
     found = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]

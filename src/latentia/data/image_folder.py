@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latentia.data.decoding import decode, decode_all, image_files
+from latentia.data.decoding import check_sizes, decode, decode_all, image_files
 from latentia.data.files import existing_folder
 from latentia.data.images import Images, ImageSet, Split, part_of_all, part_of_training
 from latentia.data.prepared import Blocks, mapped_images, stacked
@@ -39,9 +39,12 @@ class ImageFolder:
         return self.folder.resolve().name
 
     def load(self, split: Split) -> ImageSet:
-        """Load one split. Errors: DataError where there are no images, or their sizes differ."""
+        """Load one split. Errors: DataError where there are no images, or those of any split differ in size."""
         chosen = self._chosen(split)
         channels, height, width = decode(str(chosen[0]), chosen[0]).shape
+        # A test image of another size shall not come to light after days of training.
+        everything = image_files(existing_folder(self.folder, "images"))
+        check_sizes(everything, (channels, height, width), model=chosen[0])
         image_format = ImageFormat(channels=channels, height=height, width=width, bits=self.bits)
         return ImageSet(images=self._read(chosen, image_format), format=image_format, name=self.name, split=split)
 

@@ -69,8 +69,8 @@ class RunFolder:
     def check(self, configuration: Configuration, *, resume: bool) -> None:
         """Make sure that a training may use this folder, and leave it as it is.
 
-        Errors: SettingError where the folder holds another training, or its own has other settings; OutputError where
-        it cannot be written.
+        Errors: SettingError where the folder holds another training, or its own has other settings; CheckpointError
+        where it holds a model but nothing to go on from; OutputError where it cannot be written.
         """
         check_output_folder(self.path)
         if not self.configuration.is_file():
@@ -80,6 +80,11 @@ class RunFolder:
         if not resume:
             raise SettingError(
                 f"{self.path} holds a training already; go on with it by --resume, or name another folder with --out."
+            )
+        if self.model.is_file() and not self.checkpoint.is_file():
+            raise CheckpointError(
+                f"{self.path} holds a model but no checkpoint.safetensors to go on from; to train anew, name another "
+                "folder with --out."
             )
         before, now = _flat(self.read_configuration()), _flat(configuration)
         for name in now:
@@ -165,7 +170,9 @@ def load_run(path: Path, changes: tuple[str, ...] = ()) -> Run:
         raise CheckpointError(f"The run in {path} has no model yet: its first evaluation makes one.")
     if changes:
         configuration = changed(configuration, changes, str(folder.configuration))
-    return Run(folder=folder, configuration=configuration, model=load_model(folder.model))
+    return Run(
+        folder=folder, configuration=configuration, model=load_model(folder.model, folder.read_configuration().model)
+    )
 
 
 def _flat(configuration: Configuration) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -33,10 +34,11 @@ def save_model(model: LatentVariableModel, config: ModelConfig, path: Path) -> N
         )
 
 
-def load_model(path: Path) -> LatentVariableModel:
+def load_model(path: Path, wanted: ModelConfig | None = None) -> LatentVariableModel:
     """Read a model, on the CPU and in evaluation mode.
 
-    Errors: CheckpointError where the file is missing, damaged, or not a model of this version.
+    `wanted` is the configuration that it should have been made by, where that is known. Errors: CheckpointError where
+    the file is missing, damaged, not a model of this version, or another one than wanted.
     """
     if not path.is_file():
         raise CheckpointError(f"There is no model {path}.")
@@ -59,4 +61,8 @@ def load_model(path: Path) -> LatentVariableModel:
         model.load_state_dict(weights)
     except (KeyError, ValueError, RuntimeError, SettingError) as error:
         raise CheckpointError(f"{path} does not hold the weights that its description asks for.") from error
+    if wanted is not None and config != wanted:
+        raise CheckpointError(f"{path} is another model than its run's configuration describes.")
+    if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
+        raise CheckpointError(f"{path} is damaged: its weights are not all finite numbers.")
     return model.eval()

@@ -11,7 +11,7 @@ from pathlib import Path
 from jaxtyping import Integer
 from torch import Tensor, nn
 
-from latentia.data import ShuffledImages, Split
+from latentia.data import ImageSet, ShuffledImages, Split
 from latentia.errors import DataError
 from latentia.files import atomic_path
 from latentia.models.base import LatentVariableModel
@@ -34,6 +34,7 @@ def train(
     *,
     resume: bool = False,
     pictures: bool = True,
+    on_data: Callable[[ImageSet, ImageSet], None] = lambda images, validation: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Outcome:
     """Train a model and keep it in `folder`, with all that it takes to do so again.
@@ -41,7 +42,8 @@ def train(
     After each evaluation the folder has another line of history, and pictures of samples and reconstructions by the
     weights that were evaluated; where these are the best so far, they become the folder's model. With `resume`, an
     interrupted run goes on and ends with the weights that an uninterrupted one would have, to the bit on the same
-    machine. Of several processes (`torchrun`), the first alone writes.
+    machine; where nothing was begun, it begins. `on_data` is told of the images before the first step. Of several
+    processes (`torchrun`), the first alone writes.
 
     Errors: DataError and SettingError for data and settings that do not fit, before anything is written; OutputError
     and OSError where the folder cannot be written; CheckpointError where its checkpoint is damaged; TrainingError
@@ -67,6 +69,7 @@ def train(
     task = density_task(model, batches, held_out, configuration.training)
     data = {str(one.split): one.sha256 for one in (images, validation)}
     place.check_data(data)
+    on_data(images, validation)
     keeper = _Keeper(
         configuration=configuration,
         folder=place,

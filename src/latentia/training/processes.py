@@ -43,8 +43,8 @@ def launch(settings: LoopSettings) -> Fabric:
     world = process_count()
     if settings.micro_batches % world:
         raise SettingError(
-            f"{world} processes share the micro-batches of a step, so micro_batches must be a multiple of {world}; "
-            f"it is {settings.micro_batches}."
+            f"{world} processes share the micro-batches of a step, so training.micro_batches must be a multiple of "
+            f"{world}; it is {settings.micro_batches}."
         )
     local = int(os.environ["LOCAL_WORLD_SIZE"]) if world > 1 else 1
     try:

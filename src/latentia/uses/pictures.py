@@ -24,6 +24,10 @@ from latentia.uses.sampling import Samples
 Picture = UInt8[np.ndarray, "_ _ 3"]
 GAP = 2
 WHITE = 255
+FRAME = (1.0, 0.3, 0.0)
+"""Around the image among its samples: an orange that no grey image has; shares of red, green and blue."""
+WIDEST = 16
+"""Samples in a row; more of them go on in the next one."""
 SMALLEST = 64
 """Images with a shorter side are enlarged by a whole factor, pixel by pixel, until it reaches this."""
 TEXT = 14
@@ -37,6 +41,7 @@ def draw_grid(
     row_labels: Sequence[str] = (),
     column_labels: Sequence[str] = (),
     smallest: int = SMALLEST,
+    gap: int = GAP,
 ) -> Picture:
     """Set images beside and below one another on white; labels stand to the left of rows and above columns.
 
@@ -51,21 +56,33 @@ def draw_grid(
     zoom = max(1, -(-smallest // min(height, width)))
     grey = (images.double() * (255 / (levels - 1))).round().to(torch.uint8)
     large = grey.repeat_interleave(zoom, -2).repeat_interleave(zoom, -1)
-    framed = torch.nn.functional.pad(large, (0, GAP, 0, GAP), value=WHITE)
+    framed = torch.nn.functional.pad(large, (0, gap, 0, gap), value=WHITE)
     coloured = framed.expand(-1, -1, 3, -1, -1)
     picture = coloured.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
     return _label(picture.numpy(), row_labels, column_labels)
 
 
 def draw_samples(samples: Samples, levels: int) -> Picture:
-    """Draw a row for each temperature (Figure A.2)."""
-    return draw_grid(samples.images, levels, row_labels=[f"temperature {number:g}" for number in samples.temperatures])
+    """Draw a row, or as many as it takes, for each temperature; what stands below one another has the same noise.
+
+    Source: Figure A.2.
+    """
+    temperatures, count, *_ = samples.images.shape
+    columns = min(count, WIDEST)
+    rows = -(-count // columns)
+    missing = samples.images.new_full((temperatures, rows * columns - count, *samples.images.shape[2:]), levels - 1)
+    wrapped = torch.cat([samples.images, missing], 1).view(-1, columns, *samples.images.shape[2:])
+    labels = [f"temperature {number:g}" if row == 0 else "" for number in samples.temperatures for row in range(rows)]
+    return draw_grid(wrapped, levels, row_labels=labels)
 
 
 def draw_interpolation(interpolation: Interpolation, levels: int) -> Picture:
-    """Draw a row for each pair: the first image, the frames, the last image (Figure 4.7)."""
+    """Draw a row for each pair: the first image, the frames with the last one's share, the last image (Figure 4.7)."""
     ends = (interpolation.first[:, None], interpolation.last[:, None])
-    return draw_grid(torch.cat([ends[0], interpolation.frames, ends[1]], 1), levels)
+    shares = [f"{share:.0%}" for share in interpolation.shares.tolist()]
+    return draw_grid(
+        torch.cat([ends[0], interpolation.frames, ends[1]], 1), levels, column_labels=["image", *shares, "image"]
+    )
 
 
 def draw_reconstruction(reconstruction: Reconstruction, levels: int) -> Picture:
@@ -75,7 +92,7 @@ def draw_reconstruction(reconstruction: Reconstruction, levels: int) -> Picture:
 
 
 def draw_neighbourhood(around: Neighbourhood, levels: int, *, place: int = 0) -> Picture:
-    """Draw a 3×3 grid for each number of kept layers (rows) and temperature (columns), the image in the centre.
+    """Draw a 3×3 grid for each number of kept layers (rows) and temperature (columns), the image framed in the centre.
 
     `place` says which of the images (Figure A.3). Errors: SettingError where there are not eight samples of each.
     """
@@ -84,14 +101,21 @@ def draw_neighbourhood(around: Neighbourhood, levels: int, *, place: int = 0) ->
         raise SettingError(f"A 3×3 grid is drawn of 8 samples around an image, not of {samples.shape[2]}.")
     centre = around.originals[place].to(samples).expand(*samples.shape[:2], 1, -1, -1, -1)
     nine = torch.unflatten(torch.cat([samples[:, :, :4], centre, samples[:, :, 4:]], 2), 2, (3, 3))
-    framed = torch.nn.functional.pad(nine, (0, 1, 0, 1), value=levels - 1)
-    cells = framed.permute(0, 1, 4, 2, 5, 3, 6).flatten(5, 6).flatten(3, 4)
+    height, width = nine.shape[-2:]
+    apart = torch.nn.functional.pad(nine, (0, 1, 0, 1), value=levels - 1)
+    cells = apart.permute(0, 1, 4, 2, 5, 3, 6).flatten(5, 6).flatten(3, 4).expand(-1, -1, 3, -1, -1).clone()
+    frame = (torch.tensor(FRAME) * (levels - 1)).round().to(cells)[:, None, None]
+    middle = cells[..., height : 2 * height + 2, width : 2 * width + 2]
+    image = middle[..., 1:-1, 1:-1].clone()
+    middle.copy_(frame)
+    middle[..., 1:-1, 1:-1] = image
     return draw_grid(
         cells,
         levels,
         row_labels=[f"{number} kept" for number in around.kept_layers],
         column_labels=[f"temperature {number:g}" for number in around.temperatures],
         smallest=3 * SMALLEST,
+        gap=6 * GAP,
     )
 
 
@@ -100,8 +124,9 @@ def draw_neighbours(
     found: Integer[Tensor, "queries neighbours channels height width"],
     levels: int,
 ) -> Picture:
-    """Draw a row for each query: the image, then those found for it, nearest first (Figure A.1)."""
-    return draw_grid(torch.cat([queries[:, None], found.to(queries)], 1), levels)
+    """Draw a row for each sample: the sample, then the images found for it, nearest first (Figure A.1)."""
+    labels = ["sample", *(f"nearest {number}" for number in range(1, found.shape[1] + 1))]
+    return draw_grid(torch.cat([queries[:, None], found.to(queries)], 1), levels, column_labels=labels)
 
 
 def write_png(picture: Picture, path: Path) -> None:
@@ -114,7 +139,7 @@ def _label(picture: Picture, row_labels: Sequence[str], column_labels: Sequence[
     if not row_labels and not column_labels:
         return picture
     font = ImageFont.load_default(TEXT)
-    left = max((int(font.getlength(text)) + 2 * GAP for text in row_labels), default=0)
+    left = max((int(font.getlength(text)) + 5 * GAP for text in row_labels), default=0)
     top = TEXT + 3 * GAP if column_labels else 0
     image = Image.fromarray(np.pad(picture, [(top, 0), (left, 0), (0, 0)], constant_values=WHITE))
     draw = ImageDraw.Draw(image)

@@ -26,6 +26,9 @@ def test_a_configuration_becomes_a_run_that_can_be_measured(
     assert printed.err == ""
     assert "Step 4: validation " in printed.out and "of 2 layers active" in printed.out
     assert "nats per layer, top first: " in printed.out
+    assert "active units per layer: " in printed.out
+    assert "squares: 16 training and 4 validation images of 1×8×8 with 8 bits." in printed.out
+    assert "it begins" not in printed.out
     assert "The run is runs/tiny. To measure its model: latentia evaluate runs/tiny" in printed.out
     assert latentia("evaluate", "runs/tiny", "--importance-samples", "2", "--images", "3") == 0
 
@@ -57,3 +60,10 @@ def test_an_interruption_says_how_to_go_on(
     assert latentia("train", config) == 130
     said = "latentia: Interrupted. The same command with --resume goes on from the last checkpoint.\n"
     assert capsys.readouterr().err == said
+
+
+def test_resuming_what_was_never_begun_begins_it_and_says_so(
+    latentia: Latentia, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert latentia("train", config, "--set", "training.steps=4", "--out", "typo", "--resume") == 0
+    assert "There is no training yet to go on with: it begins." in capsys.readouterr().out

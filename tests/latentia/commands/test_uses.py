@@ -62,7 +62,7 @@ def test_an_evaluation_has_figures_with_their_provenance_and_usage_of_the_layers
     printed = capsys.readouterr().out
     assert "squares, 8 test images of 1×8×8 with 8 bits" in printed
     assert "−log p(x), 20 importance samples" in printed
-    record = json.loads((run / "evaluation" / "test.json").read_text(encoding="utf-8"))
+    record = json.loads((run / "evaluation" / "test-k20.json").read_text(encoding="utf-8"))
     bound, weighted = record["negative_elbo"], record["importance_weighted"]
     assert f"{bound['bits_per_dimension']:.4f}" in printed and f"{weighted['bits_per_dimension']:.4f}" in printed
     test = load_run(run).images(Split.TEST)
@@ -77,11 +77,42 @@ def test_an_evaluation_has_figures_with_their_provenance_and_usage_of_the_layers
     assert sorted(path.name for path in (run / "evaluation").iterdir()) == [
         "neighbours.npz",
         "neighbours.png",
-        "test.json",
+        "test-k20.json",
     ]
 
 
 def test_an_evaluation_of_some_images_says_so(latentia: Latentia, run: Path) -> None:
     assert latentia("evaluate", run, "--images", "3", "--importance-samples", "0", "--out", "few") == 0
-    record = json.loads(Path("few/test.json").read_text(encoding="utf-8"))
+    record = json.loads(Path("few/test-first-3-k0.json").read_text(encoding="utf-8"))
     assert record["negative_elbo"]["provenance"]["images"] == 3 and "importance_weighted" not in record
+
+
+def test_a_quick_evaluation_does_not_replace_one_of_all_images(
+    latentia: Latentia, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert latentia("evaluate", run, "--importance-samples", "4") == 0
+    before = (run / "evaluation" / "test-k4.json").read_bytes()
+    assert latentia("evaluate", run, "--importance-samples", "0", "--images", "1") == 0
+    printed = capsys.readouterr().out
+    assert "the first 1 test images" in printed
+    assert "nan" not in printed  # one image has no standard error
+    assert (run / "evaluation" / "test-k4.json").read_bytes() == before
+
+
+def test_figures_of_other_images_are_not_replaced(
+    latentia: Latentia, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert latentia("evaluate", run, "--importance-samples", "0", "--out", "figures") == 0
+    assert latentia("evaluate", run, "--importance-samples", "0", "--out", "figures") == 0
+    assert latentia("evaluate", run, "--importance-samples", "0", "--out", "figures", "--set", "data.test=4") == 2
+    assert "figures/test-k0.json holds the figures of other images than these" in " ".join(
+        capsys.readouterr().err.split()
+    )
+
+
+def test_a_folder_in_the_place_of_a_picture_is_named(
+    latentia: Latentia, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("there/samples.png").mkdir(parents=True)
+    assert latentia("sample", run, "--out", "there") == 2
+    assert "there/samples.png cannot be written: a folder has that name" in " ".join(capsys.readouterr().err.split())

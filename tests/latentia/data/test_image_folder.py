@@ -95,7 +95,8 @@ def test_a_failed_preparation_leaves_nothing_behind(
 ) -> None:
     monkeypatch.setattr(image_folder, "MAPPED_FROM_BYTES", 0)
     folder = save(tmp_path / "images")
-    (folder / "z.png").write_bytes(b"no image")
+    whole = next(folder.rglob("*.png")).read_bytes()
+    (folder / "z.png").write_bytes(whole[: len(whole) // 2])  # its header is good
     with pytest.raises(DataError, match=r"z.png cannot be read as an image"):
         ImageFolder(folder=folder).load(Split.TRAIN)
     assert list((cache / "prepared").iterdir()) == []
@@ -121,3 +122,10 @@ def test_an_empty_folder_is_named(tmp_path: Path) -> None:
         ImageFolder(folder=tmp_path).load(Split.TRAIN)
     with pytest.raises(DataError, match=r"There is no folder .*nowhere, where images should be"):
         ImageFolder(folder=tmp_path / "nowhere").load(Split.TRAIN)
+
+
+def test_an_image_of_another_size_is_found_whichever_split_is_loaded(tmp_path: Path) -> None:
+    folder = save(tmp_path / "images")
+    Image.fromarray(COLOUR[0, :-1]).save(folder / "z.png")  # the last one: a test image
+    with pytest.raises(DataError, match=r"Images must have one size: .*z\.png has 3×"):
+        ImageFolder(folder=folder, test=1).load(Split.TRAIN)

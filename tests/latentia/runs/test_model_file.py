@@ -61,11 +61,19 @@ def without_a_weight(path: Path) -> None:
     save_file(weights, path, metadata)
 
 
+def spoilt(path: Path) -> None:
+    model = load_model(path)
+    with torch.no_grad():
+        next(model.parameters()).view(-1)[1] = torch.nan
+    save_model(model, CONFIGS[0], path)
+
+
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (Path.unlink, "There is no model"),
     "text": (lambda path: path.write_text("weights"), "cannot be read as a model"),
     "cut off": (lambda path: path.write_bytes(path.read_bytes()[:-10]), "cannot be read as a model"),
     "of others": (of_others, "is not a model of this version of latentia: wanted latentia-model-1, got spindle-model"),
+    "spoilt": (spoilt, "is damaged: its weights are not all finite numbers"),
     "incomplete": (without_a_weight, "does not hold the weights that its description asks for"),
 }
 
@@ -77,3 +85,9 @@ def test_a_file_that_holds_no_model_is_one_sentence(case: str, model_file: Path)
     with pytest.raises(CheckpointError, match=said) as error:
         load_model(model_file)
     assert "\n" not in str(error.value) and str(model_file) in str(error.value)
+
+
+def test_a_model_beside_the_configuration_of_another_is_refused(model_file: Path) -> None:
+    assert load_model(model_file, CONFIGS[0]).image_format == GREY
+    with pytest.raises(CheckpointError, match="is another model than its run's configuration describes"):
+        load_model(model_file, CONFIGS[1])

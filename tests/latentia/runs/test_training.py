@@ -216,3 +216,13 @@ def test_a_damaged_checkpoint_is_one_sentence(configuration: Configuration, trai
     (folder / "checkpoint.safetensors").write_bytes(b"x" * 100)
     with pytest.raises(CheckpointError, match="cannot be read"):
         train(configuration, folder, resume=True)
+
+
+def test_a_finished_run_without_its_checkpoint_is_not_begun_again(trained: Path, config: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(trained, folder)
+    (folder / "checkpoint.safetensors").unlink()
+    before = (folder / "model.safetensors").read_bytes()
+    with pytest.raises(CheckpointError, match=r"holds a model but no checkpoint\.safetensors to go on from"):
+        train(read_configuration(str(config)), folder, resume=True)
+    assert (folder / "model.safetensors").read_bytes() == before

@@ -23,7 +23,7 @@ from latentia.uses import (
     reconstruct,
     write_png,
 )
-from latentia.uses.pictures import GAP
+from latentia.uses.pictures import GAP, TEXT
 
 COLOUR = ImageFormat(channels=3, height=64, width=80)
 GREY = ImageFormat(channels=1, height=70, width=64, bits=3)
@@ -65,7 +65,8 @@ def test_labels_take_room_of_their_own_and_leave_the_images_as_they_are() -> Non
 def test_a_neighbourhood_has_its_image_in_the_centre_of_every_cell() -> None:
     images = some_images(GREY, 2)
     around = neighbourhood(LinearGaussian(GREY), images, kept_layers=(1, 2), temperatures=(0.5, 1.0))
-    picture = draw_neighbourhood(around, GREY.levels, place=1)[..., 0]
+    coloured = draw_neighbourhood(around, GREY.levels, place=1)
+    picture = coloured[..., 0]
     centre = (images[1, 0].double() * 255 / 7).round().to(torch.uint8).numpy()
     shown = [
         (top, left)
@@ -73,9 +74,14 @@ def test_a_neighbourhood_has_its_image_in_the_centre_of_every_cell() -> None:
         for left in range(picture.shape[1] - 64)
         if picture[top, left] == centre[0, 0] and np.array_equal(picture[top : top + 70, left : left + 64], centre)
     ]
-    cell = (3 * 71 + GAP, 3 * 65 + GAP)
+    cell = (3 * 71 + 6 * GAP, 3 * 65 + 6 * GAP)
     assert len(shown) == 4
     assert (shown[3][0] - shown[0][0], shown[3][1] - shown[0][1]) == cell
+    top, left = shown[0]
+    around_it = coloured[top - 1 : top + 71, left - 1 : left + 65].copy()
+    around_it[1:-1, 1:-1] = coloured[top - 1, left - 1]
+    assert (around_it == coloured[top - 1, left - 1]).all()  # a frame of one colour
+    assert len(set(coloured[top - 1, left - 1].tolist())) == 3  # which is no grey
 
 
 def test_every_use_has_its_picture(tmp_path: Path) -> None:
@@ -90,8 +96,20 @@ def test_every_use_has_its_picture(tmp_path: Path) -> None:
         write_png(picture, tmp_path / f"{name}.png")
         with Image.open(tmp_path / f"{name}.png") as opened:
             assert np.array_equal(np.asarray(opened), picture)
-    assert pictures["interpolation"].shape == (2 * (70 + GAP), 4 * (64 + GAP), 3)
-    assert pictures["neighbours"].shape == (2 * (70 + GAP), 3 * (64 + GAP), 3)
+    labels = TEXT + 3 * GAP
+    assert pictures["interpolation"].shape == (labels + 2 * (70 + GAP), 4 * (64 + GAP), 3)
+    assert pictures["neighbours"].shape == (labels + 2 * (70 + GAP), 3 * (64 + GAP), 3)
+
+
+def test_many_samples_go_on_in_the_next_row() -> None:
+    images = some_images(GREY, 2 * 18).unflatten(0, (2, 18))
+    plain = draw_grid(images[:, :16], 8)
+    picture = draw_samples(Samples(temperatures=(0.5, 1.0), images=images), 8)
+    left = picture.shape[1] - plain.shape[1]
+    assert picture.shape[0] == 4 * (70 + GAP)
+    second = picture[70 + GAP : 2 * (70 + GAP), left:]
+    assert np.array_equal(second[:, : 2 * (64 + GAP)], draw_grid(images[:1, 16:], 8))
+    assert (second[:, 2 * (64 + GAP) :] == 255).all()
 
 
 def test_what_makes_no_picture_is_refused() -> None:

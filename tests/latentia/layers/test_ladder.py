@@ -7,6 +7,7 @@ from torch.distributions import Normal
 
 from latentia.layers.ladder import DownBlock, RungChannels, UpBlock
 from latentia.layers.residual import convolution, gated_residual, initialise_convolutions, resize_nearest
+from latentia.randomness import seeded
 
 
 def make_down(context: int, *, upsample: bool = False) -> DownBlock:
@@ -76,6 +77,19 @@ def test_what_is_given_is_taken_and_temperature_zero_gives_the_priors_mean() -> 
     assert cold.output.shape == (3, 6, 4, 4)
     draws = torch.stack([block.generate(x).latent for _ in range(2000)])
     assert torch.allclose(draws.mean(0), cold.latent, atol=0.5)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.3, 1.0, 2.5])
+def test_the_temperature_multiplies_the_priors_standard_deviation(temperature: float) -> None:
+    block = make_down(0)
+    x = torch.randn(3, 6, 2, 2).double()
+    with seeded(1):
+        latent = block.generate(x, temperature=temperature).latent
+    # By hand: the prior's parameters are the last channels, and the noise is that of the same seed.
+    mean, log_variance = block.first(nn.functional.elu(x))[:, 10:].chunk(2, 1)
+    with seeded(1):
+        noise = torch.randn_like(mean)
+    torch.testing.assert_close(latent, mean + temperature * (0.5 * log_variance).exp() * noise)
 
 
 def test_initialisation_leaves_the_function_and_normalises_each_output_channel() -> None:

@@ -11,6 +11,7 @@ from latentia.images import ImageFormat
 from latentia.layers.spatial_dependency import Direction, ResidualSpatialDependency
 from latentia.models.ladder_vae import LadderVAE, LadderVAEConfig, SpatialDependencyConfig
 from latentia.objectives import elbo
+from latentia.randomness import seeded
 
 COLOUR = ImageFormat(channels=3, height=8, width=8)
 IAF = LadderVAEConfig(layers=(2, 1), channels=6, latent_channels=2, flow_channels=4, components=2)
@@ -81,6 +82,20 @@ def test_temperature_zero_draws_the_same_image_each_time() -> None:
     model = make(SDN)
     cold = model.generate(2, temperature=0.0)
     assert all(torch.equal(latent[0], latent[1]) for latent in cold.latents)
+
+
+def test_the_temperature_scales_every_layers_distance_from_its_priors_mean() -> None:
+    model = make(SDN).double()
+    latents = model.generate(2).latents
+
+    def draw(layer: int, temperature: float) -> torch.Tensor:
+        with seeded(1):
+            return model.generate(2, latents[:layer], temperature).latents[layer]
+
+    for layer in range(len(latents)):
+        mean, plain, warm = (draw(layer, temperature) for temperature in (0.0, 1.0, 0.4))
+        assert (plain - mean).abs().min() > 0
+        torch.testing.assert_close(warm - mean, 0.4 * (plain - mean))
 
 
 def test_the_recomputed_model_has_the_same_terms_and_gradients() -> None:

@@ -120,6 +120,20 @@ def test_sizes_that_the_strides_do_not_divide_are_padded(height: int, width: int
     assert model.latent_shapes[0][1:] == (-(-height // 2), -(-width // 2))
 
 
+@pytest.mark.parametrize(
+    ("layers", "height", "width"), [((1, 1, 1), 9, 6), ((1, 1, 1), 6, 9), ((1, 1, 0), 5, 11), ((1, 1, 1, 1), 1, 3)]
+)
+def test_a_pixel_keeps_its_place_through_padding_and_crop(layers: tuple[int, ...], height: int, width: int) -> None:
+    grey = ImageFormat(channels=1, height=height, width=width, bits=1)
+    model = make(replace(IAF, layers=layers, observation="bernoulli"), grey)
+    # A model whose last layer repeats what came in, as logits of near certainty, gives back the images.
+    padded: list[torch.Tensor] = []
+    model.input.register_forward_pre_hook(lambda layer, inputs: padded.append(inputs[0]))
+    model.output.register_forward_hook(lambda layer, inputs, output: 50 * padded[0])
+    images = images_of(grey)
+    assert torch.equal(model.infer(images).likelihood.representative, images)
+
+
 def test_a_batch_gives_what_its_images_give_one_by_one() -> None:
     model = make(replace(SDN, flow_channels=0)).double()
     for block in model.blocks:  # a posterior without noise, so that draws agree

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
+from torch import Tensor, nn
 
 from latentia.layers.autoregressive_flow import InverseAutoregressiveFlow, MaskedConvolutionNetwork
 from latentia.layers.residual import initialise_convolutions
@@ -35,6 +38,30 @@ def test_each_value_depends_on_itself_and_what_comes_before_it() -> None:
     assert not ordered.triu(1).any()
     assert ordered.diagonal().all()
     assert ordered.tril(-1).any()
+
+
+class Constant(nn.Module):
+    """Gives the same shift and log-scale everywhere, one for each channel."""
+
+    def __init__(self, shift: list[float], log_scale: list[float]) -> None:
+        super().__init__()
+        self.shift, self.log_scale = (
+            torch.tensor(values, dtype=torch.float64)[None, :, None, None] for values in (shift, log_scale)
+        )
+
+    def forward(self, z: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        return self.shift.expand_as(z), self.log_scale.expand_as(z)
+
+
+def test_the_step_takes_a_tenth_of_shift_and_log_scale() -> None:
+    """Thesis A, 4.2.1: z' = (z − 0.1·m) / exp(0.1·s), whose log-determinant is −Σ 0.1·s."""
+    network = Constant([3.0, -20.0], [5.0, -8.0])
+    torch.manual_seed(0)
+    z = torch.randn(3, 2, 4, 5, dtype=torch.float64)
+    moved = InverseAutoregressiveFlow(network)(z, torch.zeros(3, 1, 4, 5))
+    torch.testing.assert_close(moved.value[:, 0], (z[:, 0] - 0.3) / math.exp(0.5))
+    torch.testing.assert_close(moved.value[:, 1], (z[:, 1] + 2.0) / math.exp(-0.8))
+    torch.testing.assert_close(moved.log_determinant, torch.full((3,), -20 * (0.5 - 0.8), dtype=torch.float64))
 
 
 def test_the_flow_starts_near_the_identity() -> None:

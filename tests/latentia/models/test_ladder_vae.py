@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from latentia.errors import DataError, SettingError
 from latentia.images import ImageFormat
+from latentia.layers.masked_convolution import MaskedConvolution
 from latentia.layers.spatial_dependency import Direction, ResidualSpatialDependency
 from latentia.models.ladder_vae import LadderVAE, LadderVAEConfig, SpatialDependencyConfig
 from latentia.objectives import elbo
@@ -153,6 +155,31 @@ def test_directions_alternate_through_the_layers_and_the_last_layer_has_all_four
     across, along = list(Direction)[:2], list(Direction)[2:]
     assert [list(layer.sdn.directions) for layer in layers[:-1]] == [across, along] * 3
     assert set(layers[-1].sdn.directions) == set(Direction)
+
+
+def test_residual_layers_begin_with_their_gates_on_the_side_of_the_convolution() -> None:
+    layers = [layer for layer in make(SDN).modules() if isinstance(layer, ResidualSpatialDependency)]
+    assert layers
+    for layer in layers:
+        other, gate = layer.sdn.project_out.bias.chunk(2)
+        assert (gate == 2).all()
+        assert not other.any()
+
+
+@pytest.mark.parametrize("name", ["IAF-VAE+", "SDN-VAE", "finest scale without layers"])
+def test_convolutions_begin_orthogonal_and_are_normalised_by_weight(name: str) -> None:
+    """Every projection of a spatial dependency layer is a convolution; the cells of its sweeps are none."""
+    kinds = (nn.Conv2d, nn.ConvTranspose2d)
+    layers = {name: layer for name, layer in make(CONFIGURATIONS[name]).named_modules() if isinstance(layer, kinds)}
+    for kind in (*kinds, MaskedConvolution):
+        assert any(isinstance(layer, kind) for layer in layers.values())
+    for path, layer in layers.items():
+        assert is_parametrized(layer, "weight"), path
+        assert path.endswith("sdn.project_out") or not layer.bias.any(), path
+        rows = layer.weight.flatten(1)
+        products = rows @ rows.T if len(rows) <= rows.shape[1] else rows.T @ rows
+        if not isinstance(layer, MaskedConvolution):  # a mask leaves no whole rows
+            assert torch.allclose(products, torch.eye(len(products)), atol=1e-5), path
 
 
 def test_scales_without_features_keep_their_convolutions() -> None:

@@ -16,7 +16,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from latentia.distributions import ImageDistribution
-from latentia.errors import DataError
+from latentia.errors import DataError, SettingError
 from latentia.images import ImageFormat
 
 
@@ -71,7 +71,8 @@ class LatentVariableModel(nn.Module, ABC):
     def generate(self, count: int, given: Sequence[Tensor] = (), temperature: float = 1.0) -> Generation:
         """Draw from the prior, at a temperature that scales its standard deviations.
 
-        `given` fixes the topmost layers, each (count, …); the layers below them are drawn.
+        `given` fixes the topmost layers, each (count, …); the layers below them are drawn. Errors: SettingError where
+        `given` does not fit, as `check_given` says.
         """
 
     def forward(self, images: Integer[Tensor, "batch channels height width"]) -> Terms:
@@ -98,4 +99,14 @@ class LatentVariableModel(nn.Module, ABC):
         if images.numel() and not 0 <= int(images.min()) <= int(images.max()) < wanted.levels:
             raise DataError(
                 f"The model wants values 0 to {wanted.levels - 1}; it got {int(images.min())} to {int(images.max())}."
+            )
+
+    def check_given(self, count: int, given: Sequence[Tensor]) -> None:
+        """Errors: SettingError where more layers are given than there are, or not of shapes (count, *latent_shapes)."""
+        wanted = [(count, *shape) for shape in self.latent_shapes]
+        got = [tuple(one.shape) for one in given]
+        if got != wanted[: len(got)]:
+            raise SettingError(
+                f"The given latent variables must be, top first, of shapes {wanted} or the first of them; they are of "
+                f"{got}."
             )

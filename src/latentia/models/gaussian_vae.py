@@ -93,7 +93,11 @@ class GaussianVAE(LatentVariableModel):
         )
 
     def generate(self, count: int, given: Sequence[Tensor] = (), temperature: float = 1.0) -> Generation:
-        """Take z as it is given, or draw it from the prior at `temperature` times its standard deviation."""
+        """Take z as it is given, or draw it from the prior at `temperature` times its standard deviation.
+
+        Errors: SettingError where more than z is given, or z of another shape than (count, latent_size).
+        """
+        self.check_given(count, given)
         latent = given[0] if given else self._prior(count).at(temperature).rsample()
         return Generation(latents=(latent,), likelihood=self.observation(self._decode(latent)))
 

@@ -226,12 +226,7 @@ class LadderVAE(LatentVariableModel):
 
         Errors: SettingError where more layers are given than there are, or other shapes than (count, *latent_shapes).
         """
-        shapes = [(count, *shape) for shape in self.latent_shapes]
-        if [tuple(one.shape) for one in given] != shapes[: len(given)]:
-            raise SettingError(
-                f"The given latent variables must be, top first, of shapes {shapes} or the first of them; they are of "
-                f"{[tuple(one.shape) for one in given]}."
-            )
+        self.check_given(count, given)
         latents: list[Tensor] = []
         state = self._start(count)
         for place, block in enumerate(self.blocks):

@@ -54,6 +54,17 @@ def test_temperature_scales_the_prior() -> None:
     assert torch.equal(model.generate(2, [given]).latents[0], given)
 
 
+@pytest.mark.parametrize(
+    "shapes",
+    [[(2, 3), (2, 3)], [(2, 4)], [(3, 3)]],
+    ids=["a layer too many", "a latent variable too many", "three for two"],
+)
+def test_given_latent_variables_that_do_not_fit_are_refused(shapes: list[tuple[int, ...]]) -> None:
+    model = make(ImageFormat(channels=1, height=4, width=4)).eval()
+    with pytest.raises(SettingError, match=r"top first, of shapes \[\(2, 3\)\] .*; they are of \["):
+        model.generate(2, [torch.zeros(shape) for shape in shapes])
+
+
 def test_a_single_image_is_measured_but_not_trained_on() -> None:
     form = ImageFormat(channels=1, height=4, width=4)
     model = make(form)

@@ -86,6 +86,20 @@ def test_temperature_zero_draws_the_same_image_each_time() -> None:
     assert all(torch.equal(latent[0], latent[1]) for latent in cold.latents)
 
 
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        [(2, 2, 4, 4), (2, 2, 4, 4), (2, 2, 8, 8), (2, 2, 8, 8)],  # one layer more than there are
+        [(2, 2, 4, 4), (2, 2, 8, 8)],
+        [(3, 2, 4, 4)],
+    ],
+    ids=["a layer too many", "size of another layer", "three for two"],
+)
+def test_given_layers_that_do_not_fit_are_refused(shapes: list[tuple[int, ...]]) -> None:
+    with pytest.raises(SettingError, match=r"top first, of shapes \[\(2, 2, 4, 4\), .*; they are of \["):
+        make(IAF).generate(2, [torch.zeros(shape) for shape in shapes])
+
+
 def test_the_temperature_scales_every_layers_distance_from_its_priors_mean() -> None:
     model = make(SDN).double()
     latents = model.generate(2).latents

@@ -7,7 +7,7 @@ Source: thesis A, 4.1.2, Algorithm 1 and Figure 4.3. `SpatialDependency` stands 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from itertools import cycle, islice
 
@@ -41,17 +41,21 @@ class Direction(Enum):
 ALL_DIRECTIONS = tuple(Direction)
 
 
-def alternating(counts: Iterable[int]) -> list[tuple[Direction, ...]]:
-    """Deal directions out to successive layers, each taking as many as its count: the next ones, in turn.
+class AlternatingDirections:
+    """Deals directions out to successive layers: the next ones, in turn.
 
     Source: thesis A, 4.1.2, "alternating them across layers". Two layers of 2 get the horizontal and the vertical
-    sweeps. Errors: SettingError unless each count is 1 to 4.
+    sweeps.
     """
-    counts = list(counts)
-    if any(not 1 <= count <= len(Direction) for count in counts):
-        raise SettingError(f"A spatial dependency layer has 1 to {len(Direction)} directions, not {counts}.")
-    turn = cycle(Direction)
-    return [tuple(islice(turn, count)) for count in counts]
+
+    def __init__(self) -> None:
+        self._turn = cycle(Direction)
+
+    def take(self, count: int) -> tuple[Direction, ...]:
+        """Give the next layer its directions. Errors: SettingError unless `count` is 1 to 4."""
+        if not 1 <= count <= len(Direction):
+            raise SettingError(f"A spatial dependency layer has 1 to {len(Direction)} directions, not {count}.")
+        return tuple(islice(self._turn, count))
 
 
 class Correction(nn.Module):

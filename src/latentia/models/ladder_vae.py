@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import cycle, islice
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -23,7 +22,7 @@ from latentia.errors import SettingError
 from latentia.images import ImageFormat, to_unit_range
 from latentia.layers.ladder import DownBlock, Drawn, RungChannels, UpBlock
 from latentia.layers.residual import convolution, initialise_convolutions
-from latentia.layers.spatial_dependency import Direction, ResidualSpatialDependency
+from latentia.layers.spatial_dependency import ALL_DIRECTIONS, AlternatingDirections, ResidualSpatialDependency
 from latentia.models.base import Generation, Inference, LatentVariableModel
 from latentia.models.observations import ObservationName, choose_observation
 
@@ -61,8 +60,7 @@ class SpatialDependencyConfig:
     """Directions per layer; successive layers take the next ones in turn, the last layer takes all four."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.directions <= 4:
-            raise SettingError(f"A spatial dependency layer has 1 to 4 directions, not {self.directions}.")
+        AlternatingDirections().take(self.directions)  # which checks their number
         if any(number < 0 for number in self.features):
             raise SettingError(f"SDN features are 0 or more at each scale, not {self.features}.")
 
@@ -72,7 +70,7 @@ class SpatialDependencies:
 
     def __init__(self, config: SpatialDependencyConfig) -> None:
         self._config = config
-        self._turn = cycle(Direction)
+        self._directions = AlternatingDirections()
 
     def __call__(
         self, in_channels: int, out_channels: int, *, scale: int, upsample: bool = False, last: bool = False
@@ -81,7 +79,7 @@ class SpatialDependencies:
         features = self._config.features[scale]
         if not features:
             return convolution(in_channels, out_channels, upsample=upsample)
-        directions = tuple(islice(self._turn, len(Direction) if last else self._config.directions))
+        directions = self._directions.take(len(ALL_DIRECTIONS) if last else self._config.directions)
         return ResidualSpatialDependency(
             in_channels,
             out_channels,

@@ -13,11 +13,11 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from latentia.errors import SettingError
 from latentia.layers.spatial_dependency import (
+    AlternatingDirections,
     Correction,
     Direction,
     ResidualSpatialDependency,
     SpatialDependency,
-    alternating,
 )
 from latentia.layers.sweep import correct, correct_backward
 
@@ -235,13 +235,17 @@ def test_gates_start_near_one_half_and_biases_at_zero() -> None:
 
 def test_successive_layers_take_the_next_directions_in_turn() -> None:
     left_right, right_left, top_down, bottom_up = Direction
-    assert alternating([2, 2, 2]) == [(left_right, right_left), (top_down, bottom_up), (left_right, right_left)]
-    assert alternating([3, 4]) == [
-        (left_right, right_left, top_down),
-        (bottom_up, left_right, right_left, top_down),
-    ]
-    with pytest.raises(SettingError, match="1 to 4 directions, not \\[5\\]"):
-        alternating([5])
+    directions = AlternatingDirections()
+    assert directions.take(2) == (left_right, right_left)
+    assert directions.take(2) == (top_down, bottom_up)
+    assert directions.take(3) == (left_right, right_left, top_down)
+    assert directions.take(4) == (bottom_up, left_right, right_left, top_down)
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_a_layer_of_none_or_more_than_all_directions_is_refused(count: int) -> None:
+    with pytest.raises(SettingError, match=f"1 to 4 directions, not {count}"):
+        AlternatingDirections().take(count)
 
 
 @pytest.mark.parametrize(

@@ -250,6 +250,12 @@ def test_sizes_that_make_no_ladder_are_refused(settings: dict[str, object], says
         replace(IAF, **settings)
 
 
+@pytest.mark.parametrize("settings", [{"directions": 0}, {"directions": 5}, {"features": (4, -1)}])
+def test_spatial_dependencies_that_make_no_layers_are_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(SettingError, match=r"has 1 to 4 directions, not [05]|0 or more at each scale"):
+        replace(SpatialDependencyConfig(features=(4, 4)), **settings)
+
+
 def test_a_layer_of_ones_own_takes_the_place_of_the_way_downs() -> None:
     def wide(ins: int, outs: int, *, scale: int, upsample: bool = False, last: bool = False) -> nn.Module:
         up = nn.Upsample(scale_factor=2) if upsample else nn.Identity()

@@ -62,6 +62,17 @@ def test_draws_have_the_stated_mean_and_variance() -> None:
     torch.testing.assert_close(draws.var(0), logistic.variance, rtol=0.05, atol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_uniform_draw_of_zero_is_the_middle_of_what_it_stands_for(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`torch.rand` gives 0 for all that lies below ε/2, so no draw lies further out than the logit of ε/4."""
+    monkeypatch.setattr(torch, "rand", torch.zeros)
+    draws = Logistic(torch.zeros(3, dtype=dtype), torch.ones(3, dtype=dtype)).sample()
+    lowest = math.log(torch.finfo(dtype).eps / 4)
+    torch.testing.assert_close(draws, torch.full((3,), lowest, dtype=dtype))
+
+
 def test_draws_carry_gradients_to_mean_and_scale() -> None:
     loc, scale = torch.zeros(3, requires_grad=True), torch.ones(3, requires_grad=True)
     with seeded(0):

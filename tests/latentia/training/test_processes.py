@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor, nn
 
+from latentia.data import ImageSet, ShuffledImages, Split
 from latentia.errors import SettingError, TrainingError
+from latentia.images import ImageFormat
+from latentia.models.gaussian_vae import GaussianVAEConfig
+from latentia.models.ladder_vae import LadderVAEConfig, SpatialDependencyConfig
 from latentia.training import (
     Evaluation,
     LoopSettings,
@@ -29,9 +34,21 @@ from latentia.training import (
     is_first_process,
     process_count,
 )
+from latentia.training.density import DensityTraining, density_task
 from latentia.training.processes import launch, part_of
 
 BATCHES = 6
+DENSITIES = {
+    "ladder": LadderVAEConfig(
+        layers=(1, 1),
+        channels=4,
+        latent_channels=2,
+        flow_channels=3,
+        components=2,
+        sdn=SpatialDependencyConfig(features=(4, 3)),
+    ),
+    "gaussian": GaussianVAEConfig(widths=(4, 6), latent_size=3, components=2),
+}
 
 
 @dataclass(frozen=True)
@@ -84,7 +101,7 @@ def held_out(module: nn.Module) -> Evaluation:
 
 
 def train(folder: Path, *, spoiled: frozenset[int] = frozenset(), kill_at: int = -1, resume: bool = False) -> None:
-    """Train with two micro-batches and keep what was seen and what came out in `folder`."""
+    """Train with two micro-batches, and keep in `folder` what was seen and what came out."""
     module = Noisy()
     task = Task(
         module=module,
@@ -97,6 +114,30 @@ def train(folder: Path, *, spoiled: frozenset[int] = frozenset(), kill_at: int =
     settings = LoopSettings(
         seed=7, steps=15, evaluate_steps=4, checkpoint_steps=3, micro_batches=2, average_decay=0.8, bad_steps=3
     )
+    train_and_keep(folder, task, settings, kill_at=kill_at, resume=resume)
+
+
+def train_density(folder: Path, name: str) -> None:
+    """Train one of the models of images on three batches a pass, in float64, and keep the same."""
+    form = ImageFormat(channels=1, height=8, width=8, bits=3)
+    pixels = np.random.default_rng(0).integers(form.levels, size=(32, *form.shape), dtype=np.uint8)
+    images, validation = (
+        ImageSet(images=part, format=form, name="noise", split=Split.TRAIN) for part in (pixels[:24], pixels[24:])
+    )
+    training = DensityTraining(
+        steps=5, batch=8, micro_batches=2, evaluate_steps=2, average_decay=0.8, learning_rate=0.005, accelerator="cpu"
+    )
+    torch.manual_seed(0)
+    model = DENSITIES[name].build(form).double()
+    batches = ShuffledImages(image_set=images, batch=training.batch, seed=7)
+    folder.mkdir(exist_ok=True)
+    task = density_task(model, batches, validation.tensor(slice(None)), training)
+    train_and_keep(folder, task, training.loop(seed=7))
+
+
+def train_and_keep(
+    folder: Path, task: Task[Any], settings: LoopSettings, *, kill_at: int = -1, resume: bool = False
+) -> None:
     seen: list[dict[str, float]] = []
 
     def watch(progress: Progress) -> None:
@@ -110,7 +151,7 @@ def train(folder: Path, *, spoiled: frozenset[int] = frozenset(), kill_at: int =
         history = [{**row, "seconds": 0} for row in outcome.history]
         facts = {"seen": seen, "history": history, "skipped": outcome.skipped, "best": outcome.best}
         (folder / "facts.json").write_text(json.dumps(facts))
-        save_file(module.state_dict(), folder / "weights.safetensors")
+        save_file(task.module.state_dict(), folder / "weights.safetensors")
 
 
 def spawn(processes: int, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -125,6 +166,20 @@ def results(folder: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
     return load_file(folder / "weights.safetensors"), json.loads((folder / "facts.json").read_text())
 
 
+def assert_the_same(folder: Path, other: Path, *, skipped: int) -> None:
+    """Losses, figures, history and weights of two runs, but for the order of sums."""
+    (found, found_facts), (weights, facts) = results(folder), results(other)
+    assert found.keys() == weights.keys()
+    for name, value in weights.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-12, atol=1e-12)
+    assert facts["skipped"] == found_facts["skipped"] == skipped
+    assert facts["best"] == found_facts["best"]
+    for key in ("seen", "history"):
+        assert len(found_facts[key]) == len(facts[key])
+        for expected, row in zip(facts[key], found_facts[key], strict=True):
+            assert row == pytest.approx(expected, rel=1e-9, nan_ok=True)
+
+
 def test_two_processes_give_the_losses_and_the_weights_of_one(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir()
@@ -133,16 +188,19 @@ def test_two_processes_give_the_losses_and_the_weights_of_one(tmp_path: Path) ->
     done = spawn(2, two, "spoil")
     assert done.returncode == 0, done.stderr
 
-    weights, facts = results(one)
-    found, found_facts = results(two)
-    for name, value in weights.items():
-        torch.testing.assert_close(found[name], value, rtol=1e-12, atol=1e-12)
-    assert facts["skipped"] == found_facts["skipped"] == 1
-    assert facts["best"] == found_facts["best"]
-    for key in ("seen", "history"):
-        assert len(found_facts[key]) == len(facts[key])
-        for expected, row in zip(facts[key], found_facts[key], strict=True):
-            assert row == pytest.approx(expected, rel=1e-9, nan_ok=True)
+    assert_the_same(two, one, skipped=1)
+
+
+def test_two_processes_train_models_of_images_to_the_losses_and_the_weights_of_one(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    for name in DENSITIES:
+        train_density(one / name, name)
+    done = spawn(2, two, "densities")
+    assert done.returncode == 0, done.stderr
+    for name in DENSITIES:
+        assert_the_same(two / name, one / name, skipped=0)
 
 
 def test_a_run_that_is_killed_with_signal_9_resumes_to_the_same_weights_to_the_bit(tmp_path: Path) -> None:
@@ -208,8 +266,12 @@ def test_a_batch_that_cannot_be_cut_evenly_is_refused() -> None:
 
 
 if __name__ == "__main__":
-    train(
-        Path(sys.argv[1]),
-        spoiled=frozenset({5}) if "spoil" in sys.argv else frozenset(),
-        kill_at=8 if "kill" in sys.argv else -1,
-    )
+    if "densities" in sys.argv:
+        for density in DENSITIES:
+            train_density(Path(sys.argv[1]) / density, density)
+    else:
+        train(
+            Path(sys.argv[1]),
+            spoiled=frozenset({5}) if "spoil" in sys.argv else frozenset(),
+            kill_at=8 if "kill" in sys.argv else -1,
+        )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentia.data.images import Images, ImageSet, Split, part_of_all
-from latentia.errors import DataError
+from latentia.errors import DataError, SettingError
 from latentia.images import ImageFormat
+
+NPY_BEGINS = b"\x93NUMPY"
+COLOURS = (1, 3, 4)
+"""Channels of grey, RGB and RGBA images, by which an axis of channels is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +25,9 @@ class NpzImages:
     """The array `images` of an NPZ file: (count, height, width) or (count, channels, height, width), whole numbers.
 
     With `channels_last` it is (count, height, width, channels). The numbers are 0 … 2^stored_bits − 1; fewer `bits`
-    are taken from 8 stored ones. The last `test` images are the test images, the `validation` ones before them are
-    kept for validation; `shuffle` is the seed of a shuffle before that, where images are ordered by class.
-    Errors on loading: DataError.
+    are taken from 8 stored ones, None keeps all. The last `test` images are the test images, the `validation` ones
+    before them are kept for validation; `shuffle` is the seed of a shuffle before that, where images are ordered by
+    class. Errors: SettingError where numbers of bits make no sense; on loading, DataError.
     """
 
     file: Path
@@ -30,10 +35,17 @@ class NpzImages:
     labels: str | None = None
     channels_last: bool = False
     stored_bits: int = 8
-    bits: int = 8
+    bits: int | None = None
     validation: int = 0
     test: int = 0
     shuffle: int | None = None
+
+    def __post_init__(self) -> None:
+        for bits in (self.stored_bits, self.bits):
+            if bits is not None and not 1 <= bits <= 8:
+                raise SettingError(f"Images have 1 to 8 bits per value, not {bits}.")
+        if self.bits is not None and self.bits > self.stored_bits:
+            raise SettingError(f"bits must be at most stored_bits; they are {self.bits} and {self.stored_bits}.")
 
     @property
     def name(self) -> str:
@@ -57,25 +69,36 @@ class NpzImages:
             format=ImageFormat(channels=channels, height=height, width=width, bits=self.stored_bits),
             name=self.name,
             split=split,
-        ).with_bits(min(self.bits, self.stored_bits))
+        ).with_bits(self.stored_bits if self.bits is None else self.bits)
 
     def _array(self, key: str) -> NDArray[Any]:
         if not self.file.is_file():
             raise DataError(f"There is no file {self.file}, which should hold images.")
+        with self.file.open("rb") as opened:
+            if opened.read(len(NPY_BEGINS)) == NPY_BEGINS:
+                raise DataError(f"{self.file} holds a single array, as NPY files do; wanted an NPZ file.")
+        if not is_zipfile(self.file):
+            raise DataError(f"{self.file} is no NPZ file, or is damaged.")
         try:
             with np.load(self.file) as arrays:
                 if key not in arrays:
-                    raise DataError(f"{self.file} has no array '{key}'; it has {', '.join(arrays.files)}.")
-                found: NDArray[Any] = arrays[key]
-        except (OSError, ValueError, TypeError, BadZipFile) as error:
-            raise DataError(f"{self.file} cannot be read as an NPZ file: {error}") from error
+                    raise DataError(f"{self.file} has no array '{key}'; it has {', '.join(arrays.files) or 'none'}.")
+                found = arrays[key]
+        except ValueError as error:
+            if "Object arrays" in str(error):
+                raise DataError(f"'{key}' in {self.file} holds Python objects; wanted whole numbers.") from error
+            raise DataError(f"'{key}' in {self.file} is damaged.") from error
+        except (OSError, EOFError, RuntimeError, BadZipFile, zlib.error) as error:
+            raise DataError(f"{self.file} cannot be read; it may be damaged ({error}).") from error
+        if not isinstance(found, np.ndarray):
+            raise DataError(f"'{key}' in {self.file} is a file of another kind, not an array.")
         return found
 
     def _as_images(self, array: NDArray[Any]) -> Images:
         if array.dtype.kind not in "uib" or array.ndim not in (3, 4):
             raise DataError(
-                f"'{self.images}' in {self.file} was to hold whole numbers with 3 or 4 axes; "
-                f"it holds {array.dtype} with {array.ndim}."
+                f"'{self.images}' in {self.file} was to hold whole numbers, e.g. 0 to {(1 << self.stored_bits) - 1}, "
+                f"with 3 or 4 axes; it holds {array.dtype} with {_axes(array.ndim)}."
             )
         if array.size and not 0 <= array.min() <= array.max() < 1 << self.stored_bits:
             raise DataError(
@@ -83,12 +106,22 @@ class NpzImages:
                 f"({self.stored_bits} bits); it holds {array.min()} to {array.max()}."
             )
         if array.ndim == 3:
-            array = array[:, None]
-        elif self.channels_last:
-            array = np.moveaxis(array, -1, 1)
-        return np.ascontiguousarray(array, np.uint8)
+            return np.ascontiguousarray(array[:, None], np.uint8)
+        channels, other = (-1, 1) if self.channels_last else (1, -1)
+        if array.shape[other] in COLOURS and array.shape[channels] not in COLOURS:
+            wanted = "height, width, channels" if self.channels_last else "channels, height, width"
+            raise DataError(
+                f"'{self.images}' in {self.file} is {'×'.join(map(str, array.shape))}; wanted (count, {wanted}). "
+                f"For channels {'first' if self.channels_last else 'last'} set "
+                f"data.channels_last={'false' if self.channels_last else 'true'}."
+            )
+        return np.ascontiguousarray(np.moveaxis(array, channels, 1), np.uint8)
 
     def _as_labels(self, array: NDArray[Any], count: int) -> NDArray[np.int64]:
         if array.dtype.kind not in "ui" or array.shape != (count,):
             raise DataError(f"'{self.labels}' in {self.file} was to hold one whole number for each of {count} images.")
         return array.astype(np.int64)
+
+
+def _axes(count: int) -> str:
+    return f"{count} {'axis' if count == 1 else 'axes'}"

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 
 from latentia.data.images import Split
 from latentia.data.npz import NpzImages
-from latentia.errors import DataError
+from latentia.errors import DataError, SettingError
 
-GREY = np.random.default_rng(0).integers(0, 256, (10, 4, 6), dtype=np.uint8)
+GREY = np.random.default_rng(0).integers(0, 256, (10, 5, 6), dtype=np.uint8)
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def test_without_a_shuffle_the_file_s_order_is_kept(file: Path) -> None:
 @pytest.mark.parametrize(("key", "last"), [("colour", True), ("planes", False)])
 def test_colours_are_brought_to_the_front(file: Path, key: str, last: bool) -> None:
     images = NpzImages(file=file, images=key, channels_last=last).load(Split.TRAIN)
-    assert images.format.shape == (3, 4, 6)
+    assert images.format.shape == (3, 5, 6)
     assert np.array_equal(images.images[:, 2], GREY)
 
 
@@ -62,9 +64,25 @@ def test_binary_images_have_one_bit(file: Path) -> None:
             {"images": "pictures"},
             "has no array 'pictures'; it has images, colour, planes, binary, floats, objects, labels",
         ),
-        ({"images": "floats"}, "was to hold whole numbers with 3 or 4 axes; it holds float64 with 3"),
-        ({"images": "labels"}, "was to hold whole numbers with 3 or 4 axes; it holds int64 with 1"),
-        ({"images": "objects"}, "cannot be read as an NPZ file"),
+        (
+            {"images": "floats"},
+            "was to hold whole numbers, e.g. 0 to 255, with 3 or 4 axes; it holds float64 with 3 axes.",
+        ),
+        (
+            {"images": "labels"},
+            "was to hold whole numbers, e.g. 0 to 255, with 3 or 4 axes; it holds int64 with 1 axis.",
+        ),
+        ({"images": "objects"}, "'objects' in .*some.npz holds Python objects; wanted whole numbers.$"),
+        (
+            {"images": "colour"},
+            r"'colour' in .*some.npz is 10×5×6×3; wanted \(count, channels, height, width\). "
+            "For channels last set data.channels_last=true.",
+        ),
+        (
+            {"images": "planes", "channels_last": True},
+            r"is 10×3×5×6; wanted \(count, height, width, channels\). "
+            "For channels first set data.channels_last=false.",
+        ),
         ({"stored_bits": 5}, r"was to hold values 0 to 31 \(5 bits\); it holds 1 to 255|it holds 0 to 255"),
         ({"labels": "images"}, "was to hold one whole number for each of 10 images"),
     ],
@@ -74,12 +92,67 @@ def test_what_is_no_array_of_images_is_refused(file: Path, changes: dict[str, An
         NpzImages(file=file, **changes).load(Split.TRAIN)
 
 
-def test_a_file_that_is_not_there_or_no_npz_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("bits", "message"),
+    [
+        ({"bits": 9}, "Images have 1 to 8 bits per value, not 9."),
+        ({"bits": 0}, "Images have 1 to 8 bits per value, not 0."),
+        ({"stored_bits": 16}, "Images have 1 to 8 bits per value, not 16."),
+        ({"stored_bits": 5, "bits": 6}, "bits must be at most stored_bits; they are 6 and 5."),
+    ],
+)
+def test_bits_that_images_cannot_have_are_refused(file: Path, bits: dict[str, int], message: str) -> None:
+    with pytest.raises(SettingError, match=f"^{message}$"):
+        NpzImages(file=file, **bits)
+
+
+def test_fewer_bits_are_kept_of_eight(file: Path) -> None:
+    assert NpzImages(file=file, bits=5).load(Split.TRAIN).images.max() == GREY.max() >> 3
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"There is no file .*a.npz"):
         NpzImages(file=tmp_path / "a.npz").load(Split.TRAIN)
-    (tmp_path / "b.npz").write_bytes(b"text")
-    with pytest.raises(DataError, match=r"b.npz cannot be read as an NPZ file"):
+
+
+def as_text(path: Path) -> None:
+    path.write_bytes(b"text")
+
+
+def as_one_array(path: Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, GREY)
+
+
+def with_flipped_bytes(path: Path) -> None:
+    np.savez(path, images=GREY)
+    content = bytearray(path.read_bytes())
+    content[200:210] = bytes(10)
+    path.write_bytes(content)
+
+
+def with_a_text_inside(path: Path) -> None:
+    with ZipFile(path, "w") as archive:
+        archive.writestr("images", "text")
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (as_text, "b.npz is no NPZ file, or is damaged."),
+        (as_one_array, "b.npz holds a single array, as NPY files do; wanted an NPZ file."),
+        (with_flipped_bytes, r"b.npz cannot be read; it may be damaged \(.*\)."),
+        (with_a_text_inside, "'images' in .*b.npz is a file of another kind, not an array."),
+        (np.savez, "b.npz has no array 'images'; it has none."),
+    ],
+)
+def test_a_file_that_is_no_whole_npz_is_one_sentence(
+    write: Callable[[Path], None], message: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "b.npz")
+    with pytest.raises(DataError, match=f"{message}$") as error:
         NpzImages(file=tmp_path / "b.npz").load(Split.TRAIN)
+    assert "pickle" not in str(error.value)
 
 
 @pytest.mark.real_data

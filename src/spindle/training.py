@@ -19,6 +19,7 @@ from torch import Generator, Tensor, nn
 
 from latentia.files import atomic_path, remove_unfinished
 from latentia.training import (
+    Accelerator,
     LoopSettings,
     Outcome,
     Precision,
@@ -71,7 +72,7 @@ class TrainingConfig:
     """About half a minute's work on two cores."""
     threads: int | None = None
     """Processor threads; None takes torch's choice, and a resumed run's those it began with: sums depend on them."""
-    accelerator: str = "auto"
+    accelerator: Accelerator = "auto"
     """`auto` takes a graphics card where there is one; `cpu` does not, and repeats a run to the bit."""
     augment: bool = False
     """Whether to vary the electrodes (`spindle.augmentation`); the thesis does not."""

@@ -41,8 +41,8 @@ class ShuffledImages:
     def __post_init__(self) -> None:
         if not 1 <= self.batch <= len(self.image_set):
             raise SettingError(
-                f"A batch has 1 to {len(self.image_set)} images, as many as {self.image_set.name} has; "
-                f"'batch' is {self.batch}."
+                f"batch must be 1 to {len(self.image_set)}, because {self.image_set.name} has {len(self.image_set)} "
+                f"training images; it is {self.batch}."
             )
 
     @property

@@ -27,8 +27,11 @@ class GaussianVAEConfig:
     """Components of the mixture of logistics."""
 
     def __post_init__(self) -> None:
-        if not self.widths or min(*self.widths, self.latent_size, self.components) < 1:
-            raise SettingError("A Gaussian VAE has one or more widths, all of them and its latent size 1 or more.")
+        if not self.widths or min(self.widths) < 1:
+            raise SettingError(f"widths must be one number or several, each 1 or more; it is {list(self.widths)}.")
+        for name in ("latent_size", "components"):
+            if getattr(self, name) < 1:
+                raise SettingError(f"{name} must be 1 or more; it is {getattr(self, name)}.")
 
     def build(self, image_format: ImageFormat) -> GaussianVAE:
         """Make the model for images of a format, with fresh weights drawn from torch's random state."""

@@ -62,7 +62,7 @@ class SpatialDependencyConfig:
     def __post_init__(self) -> None:
         AlternatingDirections().take(self.directions)  # which checks their number
         if any(number < 0 for number in self.features):
-            raise SettingError(f"SDN features are 0 or more at each scale, not {self.features}.")
+            raise SettingError(f"SDN features are 0 or more at each scale, not {list(self.features)}.")
 
 
 class SpatialDependencies:
@@ -112,14 +112,15 @@ class LadderVAEConfig:
     def __post_init__(self) -> None:
         if not self.layers or min(self.layers) < 0 or 0 in self.layers[:-1] or not sum(self.layers):
             raise SettingError(
-                f"A ladder has 1 or more layers at each scale, or 0 at the finest alone; layers is {self.layers}."
+                f"A ladder has 1 or more layers at each scale, or 0 at the finest alone; layers is {list(self.layers)}."
             )
-        if min(self.channels, self.latent_channels, self.components) < 1 or self.flow_channels < 0:
-            raise SettingError("Channels, latent channels and components are 1 or more, flow channels 0 or more.")
+        for name, least in {"channels": 1, "latent_channels": 1, "flow_channels": 0, "components": 1}.items():
+            if getattr(self, name) < least:
+                raise SettingError(f"{name} must be {least} or more; it is {getattr(self, name)}.")
         if self.sdn is not None and len(self.sdn.features) != len(self.layers):
             raise SettingError(
                 f"SDN features are wanted for each of the {len(self.layers)} scales; there are "
-                f"{len(self.sdn.features)}: {self.sdn.features}."
+                f"{len(self.sdn.features)}: {list(self.sdn.features)}."
             )
 
     def build(self, image_format: ImageFormat) -> LadderVAE:

@@ -6,6 +6,7 @@ Names in a file are looked up in the closed mappings below; there is no way to n
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +43,12 @@ DATA_SETS = Choice(
         "npz": NpzImages,
     },
 )
-MODELS = Choice(key="kind", kinds={"ladder_vae": LadderVAEConfig, "gaussian_vae": GaussianVAEConfig})
+SDN_VAE, IAF_VAE = "SDN-VAE is kind ladder_vae with model.sdn", "IAF-VAE+ is kind ladder_vae without model.sdn"
+MODELS = Choice(
+    key="kind",
+    kinds={"ladder_vae": LadderVAEConfig, "gaussian_vae": GaussianVAEConfig},
+    other_names={"sdnvae": SDN_VAE, "sdn": SDN_VAE, "iafvae": IAF_VAE, "iaf": IAF_VAE},
+)
 ModelConfig = LadderVAEConfig | GaussianVAEConfig
 
 
@@ -80,13 +86,13 @@ class Configuration:
 def read_configuration(name: str, changes: Sequence[str] = ()) -> Configuration:
     """Read a YAML file, or the packaged configuration of that name, with `changes` such as `training.steps=100`.
 
-    Errors: SettingError where there is no such file, or a setting is unknown, misspelt, missing or of another type.
+    Errors: SettingError where there is no such file, or a setting is unknown, misspelt, missing or of another type;
+    it begins with the file's name, or with `--set` and the change that brings it about.
     """
-    source = find_configuration(name)
-    values = _read_yaml(source.read_bytes(), name)
-    for change in changes:
-        _change(values, change)
-    return configuration_of(values, name)
+    values = _read_yaml(find_configuration(name).read_bytes(), name)
+    if values is None:
+        raise SettingError(f"{name} is empty; a configuration has data, model and training.")
+    return _with_changes(values, changes, name)
 
 
 def configuration_of(values: Any, name: str) -> Configuration:
@@ -99,11 +105,20 @@ def configuration_of(values: Any, name: str) -> Configuration:
 
 
 def changed(configuration: Configuration, changes: Sequence[str], name: str) -> Configuration:
-    """Give a configuration with changes such as `data.folder=…`. Errors: SettingError, which begins with `name`."""
+    """Give a configuration with changes such as `data.folder=…`, of the same kind of data.
+
+    Errors: SettingError, which begins with `--set` and the change.
+    """
     values = plain(configuration)
+    kind = values["data"][DATA_SETS.key]
     for change in changes:
-        _change(values, change)
-    return configuration_of(values, name)
+        section, _, value = change.partition("=")
+        if section.strip() == f"data.{DATA_SETS.key}" and value.strip() != kind:
+            raise SettingError(
+                f"--set {change}: of a trained run only settings of the same kind of data can be changed; "
+                f"data.{DATA_SETS.key} is {kind}."
+            )
+    return _with_changes(values, changes, name)
 
 
 def write_yaml(configuration: Configuration) -> str:
@@ -132,7 +147,30 @@ def _read_yaml(text: str | bytes, name: str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
-        raise SettingError(f"{name}: there is no YAML{where}, but something else.") from error
+        cause = getattr(error, "problem", None) or getattr(error, "reason", "it is no text")
+        raise SettingError(f"{name}: there is no YAML{where}: {cause}.") from error
+
+
+def _with_changes(values: Any, changes: Sequence[str], name: str) -> Configuration:
+    """Change values and read them. Errors: SettingError, which begins with the file or the change that it is due to."""
+    steps = [(name, values)]
+    for change in changes:
+        steps.append((f"--set {change}", deepcopy(steps[-1][1])))
+        _change(steps[-1][1], change)
+    try:
+        configuration: Configuration = read(Configuration, steps[-1][1])
+    except SettingError as error:
+        due = next(source for source, values in steps if _refusal(values) == str(error))
+        raise SettingError(f"{due}: {error}") from error
+    return configuration
+
+
+def _refusal(values: Any) -> str | None:
+    try:
+        read(Configuration, values)
+    except SettingError as error:
+        return str(error)
+    return None
 
 
 def _change(values: Any, change: str) -> None:
@@ -140,15 +178,15 @@ def _change(values: Any, change: str) -> None:
     name, equals, text = change.partition("=")
     *sections, last = name.strip().split(".")
     if not equals or not last:
-        raise SettingError(f"A change is written as section.setting=value, not as {change}.")
+        raise SettingError(f"--set {change}: a change is written as section.setting=value.")
     inner = _settings(values, change)
     for section in sections:
         inner[section] = inner.get(section) or {}
         inner = _settings(inner[section], change)
-    inner[last] = _read_yaml(text, change)
+    inner[last] = _read_yaml(text, f"--set {change}")
 
 
 def _settings(values: Any, change: str) -> dict[str, Any]:
     if not isinstance(values, dict):
-        raise SettingError(f"{change}: what is to be changed holds no settings.")
+        raise SettingError(f"--set {change}: what is to be changed holds no settings.")
     return values

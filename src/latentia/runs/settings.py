@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -24,6 +25,8 @@ class Choice:
     key: str
     """The setting that holds the name."""
     kinds: Mapping[str, type]
+    other_names: Mapping[str, str] = field(default_factory=dict)
+    """What to say to a name that is none of `kinds`, by its small letters and digits alone."""
 
 
 def read(kind: Any, value: Any, where: str = "") -> Any:
@@ -82,7 +85,8 @@ def _read_choice(choice: Choice, value: Any, where: str) -> Any:
         raise SettingError(f"{where} must have a setting '{choice.key}': {_listed(tuple(choice.kinds))}.")
     name = values.pop(choice.key)
     if name not in list(choice.kinds):
-        close = suggestion(str(name), choice.kinds)
+        known_as = choice.other_names.get(re.sub("[^a-z0-9]", "", str(name).lower()))
+        close = f"; {known_as}." if known_as else suggestion(str(name), choice.kinds)
         raise SettingError(
             f"{where}.{choice.key} must be {_listed(tuple(choice.kinds))}, not {_shown(name)}{close or '.'}"
         )

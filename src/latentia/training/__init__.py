@@ -5,6 +5,7 @@ from latentia.training.loop import fit
 from latentia.training.processes import is_first_process, process_count
 from latentia.training.record import hardware, run_record, source_version, write_record
 from latentia.training.task import (
+    Accelerator,
     Batches,
     Evaluation,
     LoopSettings,
@@ -18,6 +19,7 @@ from latentia.training.task import (
 from latentia.training.weight_average import WeightAverage
 
 __all__ = [
+    "Accelerator",
     "Batches",
     "Evaluation",
     "Extras",

@@ -15,6 +15,7 @@ from latentia.evaluation import evaluate_bound, layer_usage, nats_to_bits, unit_
 from latentia.models.base import LatentVariableModel
 from latentia.objectives import elbo, free_bits, linear_ramp
 from latentia.training.task import (
+    Accelerator,
     Batches,
     Evaluation,
     LoopSettings,
@@ -63,7 +64,7 @@ class DensityTraining:
     bad_steps: int = 20
     """Stop after so many steps in a row whose loss or gradient was not finite."""
     precision: Precision = "32-true"
-    accelerator: str = "auto"
+    accelerator: Accelerator = "auto"
 
     def __post_init__(self) -> None:
         self.loop(seed=0)  # which checks the numbers that are its own
@@ -73,7 +74,9 @@ class DensityTraining:
         for name in ("free_bits", "divergence_warm_up"):
             if getattr(self, name) < 0:
                 raise SettingError(f"{name} must be 0 or more; it is {getattr(self, name)}.")
-        if self.batch < 1 or self.batch % self.micro_batches:
+        if self.batch < 1:
+            raise SettingError(f"batch must be 1 or more; it is {self.batch}.")
+        if self.batch % self.micro_batches:
             raise SettingError(
                 f"batch must be a multiple of micro_batches; they are {self.batch} and {self.micro_batches}."
             )

@@ -15,6 +15,7 @@ from latentia.errors import SettingError
 Batch = TypeVar("Batch")
 BatchOut = TypeVar("BatchOut", covariant=True)
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+Accelerator = Literal["auto", "cpu", "cuda", "mps"]
 
 
 @runtime_checkable
@@ -106,7 +107,7 @@ class LoopSettings:
     """Stop after this many steps in a row whose loss or gradient was not finite. One or two happen under mixed
     precision; a run whose weights are beyond repair has nothing else."""
     precision: Precision = "32-true"
-    accelerator: str = "auto"
+    accelerator: Accelerator = "auto"
 
     def __post_init__(self) -> None:
         if (self.passes is None) == (self.steps is None):

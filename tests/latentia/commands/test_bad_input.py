@@ -87,8 +87,12 @@ def test_a_folder_that_holds_no_run_is_one_sentence(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--set", "model.chanels=8"), "tiny.yaml: model has no setting 'chanels'; did you mean channels?"),
+        (("--set", "model.chanels=8"), "--set model.chanels=8: model has no setting 'chanels'; did you mean channels?"),
         (("--set", "data.folder=nowhere"), "There is no folder"),
+        (
+            ("--set", "training.batch=1000"),
+            "batch must be 1 to 16, because squares has 16 training images; it is 1000.",
+        ),
         (("--set", "training.micro_batches=3"), "batch must be a multiple of micro_batches; they are 4 and 3."),
         (("--set", "model.observation=bernoulli"), "Bernoulli pixels are of 1 bit; these images have 8."),
         (("--out", "run"), "run holds a training already; go on with it by --resume"),

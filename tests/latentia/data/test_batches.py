@@ -90,5 +90,7 @@ def test_binary_images_are_drawn_anew_in_each_pass() -> None:
 
 @pytest.mark.parametrize("batch", [0, 11])
 def test_a_batch_of_no_possible_size_is_refused(batch: int) -> None:
-    with pytest.raises(SettingError, match=f"1 to 10 images, as many as numbers has; 'batch' is {batch}"):
+    with pytest.raises(
+        SettingError, match=f"batch must be 1 to 10, because numbers has 10 training images; it is {batch}."
+    ):
         ShuffledImages(image_set=numbered(10), batch=batch, seed=0)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -73,6 +75,15 @@ def test_a_single_image_is_measured_but_not_trained_on() -> None:
     assert model.eval()(images_of(form, count=1)).log_likelihood.shape == (1,)
 
 
-def test_sizes_that_make_no_model_are_refused() -> None:
-    with pytest.raises(SettingError, match="1 or more"):
-        GaussianVAEConfig(widths=(4, 0))
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"widths": (4, 0)}, r"widths must be one number or several, each 1 or more; it is \[4, 0\]."),
+        ({"widths": ()}, r"widths must be one number or several, each 1 or more; it is \[\]."),
+        ({"latent_size": 0}, "latent_size must be 1 or more; it is 0."),
+        ({"components": -2}, "components must be 1 or more; it is -2."),
+    ],
+)
+def test_sizes_that_make_no_model_are_refused_by_name(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(SettingError, match=f"^{says}$"):
+        GaussianVAEConfig(**settings)

@@ -241,7 +241,11 @@ def test_images_of_another_format_are_refused(image: torch.Tensor) -> None:
     [
         ({"layers": ()}, "1 or more layers"),
         ({"layers": (0, 2)}, "0 at the finest alone"),
-        ({"channels": 0}, "1 or more"),
+        ({"layers": (1, -1)}, r"layers is \[1, -1\].$"),
+        ({"channels": 0}, "^channels must be 1 or more; it is 0.$"),
+        ({"latent_channels": -1}, "^latent_channels must be 1 or more; it is -1.$"),
+        ({"flow_channels": -1}, "^flow_channels must be 0 or more; it is -1.$"),
+        ({"components": 0}, "^components must be 1 or more; it is 0.$"),
         ({"sdn": SpatialDependencyConfig(features=(4,))}, "each of the 2 scales"),
     ],
 )

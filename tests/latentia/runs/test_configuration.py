@@ -16,6 +16,7 @@ from latentia.errors import SettingError
 from latentia.images import ImageFormat
 from latentia.models.ladder_vae import LadderVAEConfig
 from latentia.runs import Transforms, configuration_of, read_configuration, write_yaml
+from latentia.runs.configuration import changed
 
 
 def test_a_file_becomes_typed_records(config: Path, pictures: Path) -> None:
@@ -74,11 +75,17 @@ def test_the_largest_packaged_configurations_are_those_of_table_a_1() -> None:
             "data.set must be cifar10, imagenet32, celeba_hq, mnist, omniglot, image_folder or npz",
         ),
         ("model", {"kind": "vae"}, "model.kind must be ladder_vae or gaussian_vae, not 'vae'"),
+        (
+            "model",
+            {"kind": "sdn_vae"},
+            "model.kind must be ladder_vae or gaussian_vae, not 'sdn_vae'; SDN-VAE is kind ladder_vae with model.sdn.",
+        ),
         ("model", {"layers": [0]}, "A ladder has 1 or more layers"),
         ("training", {"passes": 3}, "A training lasts either a number of steps or of passes"),
         ("training", {"batch": 5, "micro_batches": 2}, "batch must be a multiple of micro_batches"),
         ("training", {"learning_rate": "quick"}, "training.learning_rate must be a number, not 'quick'."),
         ("training", {"optimizer": "sgd"}, "training.optimizer must be adamax or adam, not 'sgd'."),
+        ("training", {"accelerator": "tpu"}, "training.accelerator must be auto, cpu, cuda or mps, not 'tpu'."),
         ("modle", {}, "A configuration has no setting 'modle'; did you mean model?"),
         ("transforms", {"flop": True}, "transforms has no setting 'flop'; did you mean flip?"),
     ],
@@ -97,36 +104,67 @@ def test_a_wrong_setting_is_named_with_its_file(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "A configuration holds settings, each with its name, not empty."),
-        (b"- 1\n", "A configuration holds settings, each with its name, not [1]."),
-        (b"data: {set: mnist}\ndata: {set: npz}\n", "'data' is given twice, the second time by line 2."),
-        (b"data: [}\n", "there is no YAML in line 1, but something else."),
-        (b"\xff\xfe\x00\x01\xd8", "there is no YAML, but something else."),
-        (b"seed: !!python/object/apply:os.system [echo]\n", "there is no YAML in line 1, but something else."),
+        (b"", " is empty; a configuration has data, model and training."),
+        (b"# nothing\n", " is empty; a configuration has data, model and training."),
+        (b"- 1\n", ": A configuration holds settings, each with its name, not [1]."),
+        (b"data: {set: mnist}\ndata: {set: npz}\n", ": 'data' is given twice, the second time by line 2."),
+        (b"data: [}\n", ": there is no YAML in line 1: expected the node content, but found '}'."),
+        (b"data:\n  set: mnist: 3\n", ": there is no YAML in line 2: mapping values are not allowed here."),
+        (b"\xff\xfe\x00\x01\xd8", ": there is no YAML: truncated data."),
+        (
+            b"seed: !!python/object/apply:os.system [echo]\n",
+            ": there is no YAML in line 1: could not determine a constructor for the tag "
+            "'tag:yaml.org,2002:python/object/apply:os.system'.",
+        ),
     ],
 )
 def test_a_file_that_is_no_configuration_is_one_sentence(content: bytes, said: str, config: Path) -> None:
     config.write_bytes(content)
     with pytest.raises(SettingError) as error:
         read_configuration(str(config))
-    assert str(error.value) == f"{config}: {said}"
+    assert str(error.value) == f"{config}{said}"
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("training.steps", "A change is written as section.setting=value, not as training.steps."),
+        ("training.steps", "a change is written as section.setting=value."),
         ("trainning.steps=3", "A configuration has no setting 'trainning'; did you mean training?"),
         ("training.stepps=3", "training has no setting 'stepps'; did you mean steps?"),
-        ("model.layers.top=3", "model.layers.top=3: what is to be changed holds no settings."),
-        ("seed=[", "seed=[: there is no YAML in line 1"),
-        ("=3", "A change is written as section.setting=value, not as =3."),
+        ("training.batch=0", "batch must be 1 or more; it is 0."),
+        (
+            "model.layers=[1, -1]",
+            "A ladder has 1 or more layers at each scale, or 0 at the finest alone; layers is [1, -1].",
+        ),
+        ("model=", "model must hold settings, each with its name, not empty."),
+        ("model.layers.top=3", "what is to be changed holds no settings."),
+        ("seed=[", "there is no YAML in line 1: expected the node content, but found '<stream end>'."),
+        ("=3", "a change is written as section.setting=value."),
     ],
 )
 def test_a_change_that_cannot_be_made_is_one_sentence(change: str, said: str, config: Path) -> None:
     with pytest.raises(SettingError) as error:
-        read_configuration(str(config), [change])
-    assert said in str(error.value)
+        read_configuration(str(config), ["seed=3", change])
+    assert str(error.value).startswith(f"--set {change}: {said}")
+
+
+def test_what_the_file_has_wrong_is_not_put_down_to_a_change(config: Path) -> None:
+    config.write_text(config.read_text(encoding="utf-8").replace("batch: 4", "batch: 0"), encoding="utf-8")
+    with pytest.raises(SettingError) as error:
+        read_configuration(str(config), ["seed=3"])
+    assert str(error.value) == f"{config}: batch must be 1 or more; it is 0."
+    assert read_configuration(str(config), ["training.batch=8"]).training.batch == 8
+
+
+def test_the_data_of_a_configuration_can_be_changed_but_not_their_kind(config: Path) -> None:
+    configuration = read_configuration(str(config))
+    assert changed(configuration, ["data.set=image_folder", "data.test=3"], "run") == replace(
+        configuration, data=replace(configuration.data, test=3)
+    )
+    with pytest.raises(SettingError, match=r"^--set data.set=mnist: of a trained run only settings of the same kind"):
+        changed(configuration, ["data.set=mnist"], "run")
+    with pytest.raises(SettingError, match=r"^--set data.tset=3: data has no setting 'tset'"):
+        changed(configuration, ["data.tset=3"], "run")
 
 
 def test_a_name_that_is_neither_file_nor_packaged_lists_what_there_is() -> None:

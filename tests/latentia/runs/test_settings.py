@@ -26,7 +26,11 @@ class Square:
     turns: tuple[int, ...] = ()
 
 
-SHAPES = Choice(key="kind", kinds={"circle": Circle, "square": Square})
+SHAPES = Choice(
+    key="kind",
+    kinds={"circle": Circle, "square": Square},
+    other_names={"unitsquare": "a unit square is a square of side 1"},
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +89,10 @@ def test_a_relative_path_is_kept_absolute(tmp_path: Path, monkeypatch: pytest.Mo
         ({"shape": {"radius": 2}}, "shape must have a setting 'kind': circle or square."),
         ({"shape": {"kind": "cirle"}}, "shape.kind must be circle or square, not 'cirle'; did you mean circle?"),
         ({"shape": {"kind": ["circle"]}}, "shape.kind must be circle or square, not ['circle']; did you mean circle?"),
+        (
+            {"shape": {"kind": "Unit-Square"}},
+            "shape.kind must be circle or square, not 'Unit-Square'; a unit square is a square of side 1.",
+        ),
         ({"shape": {"kind": "circle", "side": 2}}, "shape has no setting 'side'; it has kind, radius."),
         ({"shape": {"kind": "circle", "radios": 2}}, "shape has no setting 'radios'; did you mean radius?"),
         ({"shape": {"kind": "square"}}, "shape must have a setting 'side'."),

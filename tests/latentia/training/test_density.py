@@ -91,6 +91,11 @@ def test_objectives_that_make_no_sense_are_refused(settings: dict[str, object]) 
         DensityTraining(steps=1, **settings)  # type: ignore[arg-type]
 
 
+def test_a_batch_of_no_images_is_refused_before_its_parts_are() -> None:
+    with pytest.raises(SettingError, match=r"^batch must be 1 or more; it is 0\.$"):
+        DensityTraining(steps=1, batch=0)
+
+
 def test_the_rate_falls_by_a_factor_per_pass() -> None:
     _, task = make(learning_rate_decay=0.5)
     assert [task.rate(step) for step in (0, 4, 8)] == [1.0, 0.5, 0.25]

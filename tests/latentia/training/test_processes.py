@@ -49,6 +49,8 @@ DENSITIES = {
     ),
     "gaussian": GaussianVAEConfig(widths=(4, 6), latent_size=3, components=2),
 }
+MISSING = "cuda" if torch.backends.mps.is_available() else "mps"
+"""No machine has both."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,7 @@ def test_bad_steps_in_a_row_stop_the_run_and_its_last_good_checkpoint_can_be_gon
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"accelerator": "abacus"}, "accelerator 'abacus' cannot be used here"),
+        ({"accelerator": MISSING}, f"accelerator '{MISSING}' cannot be used here"),
         ({"accelerator": "cpu", "precision": "16-mixed"}, "16-mixed needs a graphics card"),
     ],
 )

@@ -41,6 +41,13 @@ def test_every_command_has_help_that_names_its_options(command: str, capsys: pyt
         ) in printed
 
 
+def test_help_shows_a_default_of_0_and_that_0_layers_can_be_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["neighbourhood", "--help"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "every random number (default: 0)" in printed and "from 0 (default: 0)" in printed
+    assert "0 keeps none (default: 1, 2 and 4" in printed
+
+
 def test_the_help_of_training_lists_the_packaged_configurations(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--help"]) == 0
     assert "mnist-gaussian-vae" in capsys.readouterr().out.replace("-\n", "-").replace("- ", "-").replace("  ", "")
@@ -50,12 +57,16 @@ def test_the_help_of_training_lists_the_packaged_configurations(capsys: pytest.C
     ("words", "said"),
     [
         (["tarin"], "There is no command tarin; did you mean train?"),
-        (["train"], "CONFIGURATION must be named; see latentia train --help."),
+        (["train"], "CONFIG must be named; see latentia train --help."),
         (
             ["train", "a.yaml", "--sett", "a=1"],
-            "There is no option --sett; did you mean --set; see latentia train --help.",
+            "There is no option --sett; did you mean --set? See latentia train --help.",
         ),
-        (["train", "nowhere.yaml"], "There is no configuration nowhere.yaml; there are files, and the packaged "),
+        (
+            ["train", "nowhere.yaml"],
+            "There is no file nowhere.yaml, and no packaged configuration of that name; packaged are c",
+        ),
+        (["train", "."], ". is a folder; wanted a YAML file, or the name of a packaged configuration."),
         (["evaluate", "r", "--images", "few"], "--images: 'few' is not a whole number; see latentia evaluate --help."),
         (
             ["evaluate", "r", "--split", "exam"],
@@ -69,10 +80,23 @@ def test_the_help_of_training_lists_the_packaged_configurations(capsys: pytest.C
             ["sample", "r", "--temperatures", "hot"],
             "--temperatures: 'hot' is not numbers such as 0.7,1; see latentia sample",
         ),
-        (["sample", "r", "--batch", "0"], "--batch must be 1 or more, --seed 0 or more."),
+        (
+            ["sample", "r", "--temperatures", "0,7"],
+            "--temperatures: a temperature is at most 2, not 7; decimals have a decimal point",
+        ),
+        (["sample", "r", "--batch", "0"], "--batch must be 1 or more, not 0."),
+        (["sample", "r", "--seed", "-3"], "--seed must be 0 or more, not -3."),
+        (["sample", "r", "--count", "-1"], "--count must be 1 or more, not -1."),
+        (["sample", "r", "--split", "test"], "There is no option --split"),
         (["sample", "r", "--device", "abacus"], "--device: 'abacus' is not auto or cpu or cuda or mps; see latentia"),
         (["reconstruct", "r", "--images", "1,x"], "--images: '1,x' is not whole numbers such as 0,1,2; see latentia"),
         (["interpolate", "r", "--images", "1,2,3"], "--images wants pairs of places, first and last; there are 3."),
+        (["interpolate", "r", "--images", "0"], "--images wants pairs of places, first and last; there is 1."),
+        (["interpolate", "r", "--images", "-1,0"], "r is no folder of a run."),
+        (["interpolate", "r", "--images"], "--images needs a value; see latentia interpolate --help."),
+        (["interpolate", "r", "--frames", "0"], "--frames must be 1 or more, not 0."),
+        (["interpolate", "r", "--layer", "0"], "--layer must be 1 or more, not 0."),
+        (["neighbourhood", "r", "--kept-layers", "1,1"], "--kept-layers wants each number once, not 1,1."),
         (["neighbourhood", "r"], "r is no folder of a run."),
     ],
 )

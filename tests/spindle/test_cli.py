@@ -88,8 +88,11 @@ def test_training_options_are_fields_of_the_training_with_the_same_defaults() ->
     [
         (["scor"], "There is no command scor; did you mean score?"),
         (["dance"], "There is no command dance; see spindle --help."),
-        (["score"], f"RECORDINGS must be named; {SEE}"),
-        (["score", "a.edf", "--emgg", "EMG"], f"There is no option --emgg; did you mean --emg; {SEE}"),
+        (["score"], f"RECORDING must be named; {SEE}"),
+        (
+            ["score", "a.edf", "--emgg", "EMG"],
+            "There is no option --emgg; did you mean --emg? See spindle score --help.",
+        ),
         (["score", "a.edf", "--eeg"], f"--eeg needs a value; {SEE}"),
         (["score", "a.edf", "--rate-hz", "fast"], f"--rate-hz: 'fast' is not a number; {SEE}"),
         (

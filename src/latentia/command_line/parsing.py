@@ -30,7 +30,7 @@ def parse(run: Run, words: Sequence[str], *, prog: str, settings_example: str = 
     """
     records = {key: kind for key, kind in get_type_hints(run).items() if key != "return"}
     parser = _parser(run, records.values(), prog, settings_example)
-    namespace = parser.parse_args(list(words))
+    namespace = parser.parse_args(_joined(words))
     return {key: _record(kind, namespace) for key, kind in records.items()}
 
 
@@ -51,10 +51,26 @@ class _Help(DefaultHelpFormatter):
 
 class _Parser(ArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        raise SettingError(f"{_in_plain_words(message, self._flags())}; see {self.prog} --help.")
+        said = _in_plain_words(message, self._flags(), self._places())
+        raise SettingError(f"{said}{' See' if said.endswith('?') else '; see'} {self.prog} --help.")
 
     def _flags(self) -> list[str]:
         return [flag for action in self._actions for flag in action.option_strings]
+
+    def _places(self) -> dict[str, str]:
+        """What is taken by its place: the name that help calls it, by field."""
+        return {action.dest: str(action.metavar) for action in self._actions if not action.option_strings}
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Join a value such as -1,0 to its flag by an equals sign; it would be taken for a flag."""
+    joined: list[str] = []
+    for word in words:
+        if joined and re.fullmatch(r"--[^=]+", joined[-1]) and re.match(r"-[\d.]", word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _parser(run: Run, records: Iterable[type], prog: str, settings_example: str) -> _Parser:
@@ -124,7 +140,7 @@ def _tuple(kind: Any, values: list[Any]) -> tuple[Any, ...]:
 def _shown(default: Any) -> str:
     if default is True:
         return "yes"
-    if default in (None, False, "", [], (), SUPPRESS):
+    if default is False or default in (None, "", [], (), SUPPRESS):
         return ""
     values = default if isinstance(default, tuple | list) else [default]
     return ",".join(str(value.value if isinstance(value, Enum) else value) for value in values)
@@ -133,14 +149,14 @@ def _shown(default: Any) -> str:
 _KINDS: Mapping[str, str] = {"int": "a whole number", "float": "a number", "str": "a text"}
 
 
-def _in_plain_words(message: str, flags: Sequence[str]) -> str:
-    """Say jsonargparse's message in one sentence, with the flag as it was typed."""
+def _in_plain_words(message: str, flags: Sequence[str], places: Mapping[str, str]) -> str:
+    """Say jsonargparse's message in one sentence, with names as help has them."""
     if found := re.search(r"unrecognized arguments: (.*)", message):
         unknown = next((word for word in found[1].split() if word.startswith("-")), found[1].split()[0])
         flag = unknown.partition("=")[0]
-        return f"There is no option {flag}{suggestion(flag, flags).rstrip('?')}"
+        return f"There is no option {flag}{suggestion(flag, flags)}"
     if found := re.search(r"arguments are required: (.*)", message):
-        return f"{found[1].replace('_', ' ').upper()} must be named"
+        return f"{' and '.join(places[name] for name in found[1].split(', '))} must be named"
     if found := re.search(r"argument (\S+): expected one argument", message):
         return f"{found[1]} needs a value"
     if found := re.search(r"argument (--[^/:]+)/--no-\S+: ignored explicit argument", message):
@@ -148,12 +164,12 @@ def _in_plain_words(message: str, flags: Sequence[str]) -> str:
     if found := re.search(r"argument (\S+): (.*)", message, re.DOTALL):
         return f"{found[1]}: {_problem(found[2])}"
     if found := re.search(r"Option '(.*)' is not accepted", message):
-        return f"There is no option {found[1]}{suggestion(f'--{found[1]}', flags).rstrip('?')}"
+        return f"There is no option {found[1]}{suggestion(f'--{found[1]}', flags)}"
     if "Problems parsing config" in message or "Unexpected config" in message:
         return "--config: the file is not YAML with an option and its value on each line"
     if found := re.search(r'[Kk]ey "([^"]+)":?\s*(.*)', message, re.DOTALL):
         name = found[1].replace("_", "-")
-        return f"{f'--{name}' if f'--{name}' in flags else name.upper()}: {_problem(found[2])}"
+        return f"{f'--{name}' if f'--{name}' in flags else places.get(found[1], name.upper())}: {_problem(found[2])}"
     return " ".join(message.split()).rstrip(".")
 
 

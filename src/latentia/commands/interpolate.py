@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from latentia.command_line.options import option
-from latentia.commands.options import RunOptions, whole_numbers
+from latentia.commands.options import RunOptions, require_least, whole_numbers
 from latentia.commands.results import write_results
 from latentia.errors import SettingError
 
@@ -24,13 +24,17 @@ class InterpolationOptions:
     temperature: float = option(1.0, "for the layers below, which are drawn", metavar="NUMBER")
     frames: int = option(7, "images between the two", metavar="COUNT")
 
+    def __post_init__(self) -> None:
+        require_least(1, layer=self.layer, frames=self.frames)
+        if len(self.images) % 2:
+            there = "there is 1" if len(self.images) == 1 else f"there are {len(self.images)}"
+            raise SettingError(f"--images wants pairs of places, first and last; {there}.")
+
 
 def run(arguments: RunOptions, options: InterpolationOptions) -> int:
     """Go from one image to another: latent variables down to a layer are interpolated, those below are drawn."""
     from latentia.uses import draw_interpolation, interpolate
 
-    if len(options.images) % 2:
-        raise SettingError(f"--images wants pairs of places, first and last; there are {len(options.images)}.")
     run = arguments.load()
     images = arguments.images(run, options.images)
     result = interpolate(

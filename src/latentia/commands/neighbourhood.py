@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from latentia.command_line.options import option
-from latentia.commands.options import RunOptions, numbers, whole_numbers
+from latentia.commands.options import RunOptions, temperatures, whole_numbers
 from latentia.commands.results import write_results
+from latentia.errors import SettingError
 
 KEPT_LAYERS = (1, 2, 4)
 AROUND = 8
@@ -20,13 +21,18 @@ class NeighbourhoodOptions:
     image: int = option(0, "its place in the split, from 0", metavar="PLACE")
     kept_layers: tuple[int, ...] = option(
         (),
-        "how many layers are the image's own, from the top, between commas (default: 1, 2 and 4, where there are)",
+        "how many layers are the image's own, from the top, between commas; 0 keeps none "
+        "(default: 1, 2 and 4, where there are)",
         parse=whole_numbers,
         metavar="NUMBERS",
     )
     temperatures: tuple[float, ...] = option(
-        (0.8, 0.9, 1.0), "for the layers below, which are drawn, between commas", parse=numbers, metavar="NUMBERS"
+        (0.8, 0.9, 1.0), "for the layers below, which are drawn, between commas", parse=temperatures, metavar="NUMBERS"
     )
+
+    def __post_init__(self) -> None:
+        if len(set(self.kept_layers)) < len(self.kept_layers):
+            raise SettingError(f"--kept-layers wants each number once, not {','.join(map(str, self.kept_layers))}.")
 
 
 def run(arguments: RunOptions, options: NeighbourhoodOptions) -> int:

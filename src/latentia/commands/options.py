@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Number = TypeVar("Number", int, float)
 SplitName = Literal["train", "validation", "test"]
+HIGHEST_TEMPERATURE = 2
 
 
 def whole_numbers(value: str | Iterable[int]) -> tuple[int, ...]:
@@ -32,6 +33,23 @@ def numbers(value: str | Iterable[float]) -> tuple[float, ...]:
     return _numbers(value, float, "numbers such as 0.7,1")
 
 
+def temperatures(value: str | Iterable[float]) -> tuple[float, ...]:
+    """Read temperatures between commas. Errors: ArgumentTypeError, also above 2: there was a decimal comma."""
+    read = numbers(value)
+    if high := [number for number in read if number > HIGHEST_TEMPERATURE]:
+        raise ArgumentTypeError(
+            f"a temperature is at most {HIGHEST_TEMPERATURE}, not {high[0]:g}; decimals have a decimal point, as in 0.7"
+        )
+    return read
+
+
+def require_least(least: int, **values: int) -> None:
+    """Errors: SettingError where the value of an option is less than `least`."""
+    for name, value in values.items():
+        if value < least:
+            raise SettingError(f"--{name.replace('_', '-')} must be {least} or more, not {value}.")
+
+
 def _numbers(value: str | Iterable[Number], kind: Callable[[str], Number], wanted: str) -> tuple[Number, ...]:
     if not isinstance(value, str):
         return tuple(value)
@@ -42,22 +60,21 @@ def _numbers(value: str | Iterable[Number], kind: Callable[[str], Number], wante
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
+class ModelOptions:
     """Run."""
 
     run: Path = argument("RUN", "the folder of a training")
     set: tuple[str, ...] = option(
         (), "change a setting of its configuration, such as data.folder=../cifar10", metavar="SETTING=VALUE"
     )
-    split: SplitName = option("test", "which part of its data is meant")
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to compute")
     batch: int = option(64, "images at a time, or draws", metavar="COUNT")
     seed: int = option(0, "decides every random number", metavar="NUMBER")
     out: Path | None = option(None, "folder for the results (default: one in the run's)", metavar="FOLDER")
 
     def __post_init__(self) -> None:
-        if self.batch < 1 or self.seed < 0:
-            raise SettingError("--batch must be 1 or more, --seed 0 or more.")
+        require_least(1, batch=self.batch)
+        require_least(0, seed=self.seed)
 
     def load(self) -> Run:
         """Load the run, with its model on the device. Errors: as `load_run`; OutputError for the results' folder."""
@@ -74,6 +91,13 @@ class RunOptions:
         folder = self.run / name if self.out is None else self.out
         make_folder(folder)
         return folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(ModelOptions):
+    """Run."""
+
+    split: SplitName = option("test", "which part of its data is meant")
 
     def images(self, run: Run, places: tuple[int, ...]) -> UInt8[Tensor, "images channels height width"]:
         """Load images by their places in the split, from 0. Errors: DataError where there is no such place."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from latentia.command_line.options import option
-from latentia.commands.options import RunOptions, numbers
+from latentia.commands.options import ModelOptions, require_least, temperatures
 from latentia.commands.results import write_results
 
 
@@ -17,13 +17,16 @@ class SampleOptions:
     temperatures: tuple[float, ...] = option(
         (0.7, 0.85, 1.0),
         "what scales the standard deviations of the prior, between commas",
-        parse=numbers,
+        parse=temperatures,
         metavar="NUMBERS",
     )
     draw_pixels: bool = option(False, "draw pixels too, instead of showing the most probable ones")
 
+    def __post_init__(self) -> None:
+        require_least(1, count=self.count)
 
-def run(arguments: RunOptions, options: SampleOptions) -> int:
+
+def run(arguments: ModelOptions, options: SampleOptions) -> int:
     """Draw images at several temperatures, the same latent noise at each; as a picture and as arrays."""
     from latentia.uses import draw_samples, sample
 

@@ -22,8 +22,10 @@ def find_configuration(name: str) -> Traversable:
         return path
     if name in packaged():
         return _folder() / f"{name}.yaml"
-    told = suggestion(name, packaged()) or f"; there are files, and the packaged {', '.join(packaged())}."
-    raise SettingError(f"There is no configuration {name}{told}")
+    if path.is_dir():
+        raise SettingError(f"{name} is a folder; wanted a YAML file, or the name of a packaged configuration.")
+    told = suggestion(name, packaged()) or f"; packaged are {', '.join(packaged())}."
+    raise SettingError(f"There is no file {name}, and no packaged configuration of that name{told}")
 
 
 def _folder() -> Traversable:

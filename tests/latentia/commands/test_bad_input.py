@@ -130,8 +130,9 @@ def test_a_checkpoint_of_another_model_is_one_sentence(
     ("words", "said"),
     [
         (("sample", "--temperatures", "-1"), "A temperature is a number from 0 up, not -1.0."),
-        (("sample", "--count", "0"), "At least one image is wanted; there is none."),
+        (("sample", "--count", "0"), "--count must be 1 or more, not 0."),
         (("interpolate", "--layer", "3"), "The model has 2 layers, of which 1 to 2 can be named, not 3."),
+        (("interpolate", "--images", "-1,0"), "8 images in its split 'test', counted from 0; there is no image -1."),
         (("neighbourhood", "--kept-layers", "5"), "The model has 2 layers, of which 0 to 2 can be named, not 5."),
         (("neighbourhood", "--image", "8"), "8 images in its split 'test', counted from 0; there is no image 8."),
         (("evaluate", "--images", "9"), "squares has 8 images in its split 'test', not 9."),

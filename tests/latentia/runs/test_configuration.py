@@ -169,10 +169,12 @@ def test_the_data_of_a_configuration_can_be_changed_but_not_their_kind(config: P
 
 def test_a_name_that_is_neither_file_nor_packaged_lists_what_there_is() -> None:
     with pytest.raises(
-        SettingError, match=r"There is no configuration dance; there are files, and the packaged .*mnist"
+        SettingError, match=r"There is no file dance, and no packaged configuration of that name; packaged are .*mnist"
     ):
         read_configuration("dance")
-    with pytest.raises(SettingError, match=r"no configuration cifar10-sdn-vea; did you mean cifar10-sdn-vae\?"):
+    with pytest.raises(
+        SettingError, match=r"no file cifar10-sdn-vea, and no packaged .* name; did you mean cifar10-sdn-vae\?"
+    ):
         read_configuration("cifar10-sdn-vea")
 
 

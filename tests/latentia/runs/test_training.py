@@ -159,7 +159,7 @@ def test_a_run_does_not_go_on_with_other_images(
     [
         ("data.validation=0", "no validation images"),
         ("data.folder=nowhere", "There is no folder .*nowhere"),
-        ("training.batch=64", "A batch has 1 to 16 images"),
+        ("training.batch=64", "batch must be 1 to 16, because squares has 16"),
         ("model.observation=bernoulli", "Bernoulli pixels are of 1 bit; these images have 8"),
     ],
 )

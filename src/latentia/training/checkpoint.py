@@ -77,8 +77,10 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as opened:
             metadata = opened.metadata() or {}
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"The checkpoint {path} cannot be read: {error}") from error
+    except SafetensorError as error:
+        raise CheckpointError(f"The checkpoint {path} is damaged ({error}).") from error
+    except OSError as error:
+        raise CheckpointError(f"The checkpoint {path} cannot be read ({error}).") from error
     if metadata.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} is no checkpoint of this version: wanted {FORMAT}, got {metadata.get('format')}."

@@ -214,7 +214,7 @@ def test_a_damaged_record_is_one_sentence(
 def test_a_damaged_checkpoint_is_one_sentence(configuration: Configuration, trained: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(trained, tmp_path / "run")
     (folder / "checkpoint.safetensors").write_bytes(b"x" * 100)
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match="is damaged"):
         train(configuration, folder, resume=True)
 
 

@@ -96,11 +96,17 @@ def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     module = model(0)
     path = tmp_path / "c.safetensors"
-    path.write_bytes(b"not a checkpoint")
-    with pytest.raises(CheckpointError, match="cannot be read"):
-        load_checkpoint(path, module=module, optimizer=Adam(module.parameters()))
     save_file({"weight": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match="is no checkpoint"):
+        load_checkpoint(path, module=module, optimizer=Adam(module.parameters()))
+
+
+@pytest.mark.parametrize("kept", [0, 9, 500, -1])
+def test_a_damaged_checkpoint_is_called_so(kept: int, tmp_path: Path) -> None:
+    module, path = model(0), tmp_path / "c.safetensors"
+    save_checkpoint(path, module=module, optimizer=Adam(module.parameters()), extras=NOTHING)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(CheckpointError, match=r"^The checkpoint .*c\.safetensors is damaged \(.*\)\.$"):
         load_checkpoint(path, module=module, optimizer=Adam(module.parameters()))
 
 

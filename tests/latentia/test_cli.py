@@ -50,7 +50,7 @@ def test_help_shows_a_default_of_0_and_that_0_layers_can_be_kept(capsys: pytest.
 
 def test_the_help_of_training_lists_the_packaged_configurations(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--help"]) == 0
-    assert "mnist-gaussian-vae" in capsys.readouterr().out.replace("-\n", "-").replace("- ", "-").replace("  ", "")
+    assert "mnist-gaussian-vae" in "".join(capsys.readouterr().out.split())  # help may break lines in names
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_the_help_of_training_lists_the_packaged_configurations(capsys: pytest.C
         ),
         (
             ["evaluate", "r", "--neighbours", "-1"],
-            "--draws must be 1 or more, --importance-samples and --neighbours 0 or more.",
+            "--neighbours must be 0 or more, not -1.",
         ),
         (
             ["sample", "r", "--temperatures", "hot"],

@@ -13,7 +13,7 @@ from rich.table import Table
 from latentia.command_line.options import option
 from latentia.command_line.progress import Bar, progress_bar
 from latentia.command_line.screen import say, show, title
-from latentia.commands.options import RunOptions
+from latentia.commands.options import RunOptions, require_least
 from latentia.commands.results import write_results
 from latentia.errors import SettingError
 
@@ -47,8 +47,8 @@ class EvaluationOptions:
     neighbours: int = option(0, "look up so many nearest training images of samples", metavar="COUNT")
 
     def __post_init__(self) -> None:
-        if self.draws < 1 or self.importance_samples < 0 or self.neighbours < 0:
-            raise SettingError("--draws must be 1 or more, --importance-samples and --neighbours 0 or more.")
+        require_least(1, draws=self.draws, images=1 if self.images is None else self.images)
+        require_least(0, importance_samples=self.importance_samples, neighbours=self.neighbours)
 
 
 def run(arguments: RunOptions, options: EvaluationOptions) -> int:

@@ -136,7 +136,7 @@ def test_a_checkpoint_of_another_model_is_one_sentence(
         (("neighbourhood", "--kept-layers", "5"), "The model has 2 layers, of which 0 to 2 can be named, not 5."),
         (("neighbourhood", "--image", "8"), "8 images in its split 'test', counted from 0; there is no image 8."),
         (("evaluate", "--images", "9"), "squares has 8 images in its split 'test', not 9."),
-        (("evaluate", "--draws", "0"), "--draws must be 1 or more, --importance-samples and --neighbours 0 or more."),
+        (("evaluate", "--draws", "0"), "--draws must be 1 or more, not 0."),
         (("evaluate", "--neighbours", "17"), "17 neighbours are wanted; there are 16 candidates."),
         (("sample", "--set", "training.steps=3"), "only settings of the data can be changed, not training.steps=3."),
         (("sample", "--out", "run/config.yaml"), "The output folder run/config.yaml is a file."),

@@ -205,7 +205,9 @@ def _card(device: torch.device) -> tuple[int, int]:
 
 @cache
 def _works(device: torch.device) -> bool:
-    """Try triton once on a card: it needs a C compiler, and a card of NVIDIA's that is not too old."""
+    """Try triton once on a card: it needs a C compiler. Cards older than TF32, and other makers', are not tried."""
+    if torch.version.hip is not None or (device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0)):
+        return False
     number = torch.zeros(1, device=device)
     try:
         with _launching(number):

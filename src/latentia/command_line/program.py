@@ -5,6 +5,7 @@ A command is a module with a function `run`, which is imported only when it is a
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ class Program:
             if isinstance(stream, TextIOWrapper):
                 # A name that the terminal has no letters for is shown with escapes, and stops nothing.
                 stream.reconfigure(errors="backslashreplace")
+        # Read when torch is imported, later. Waiting threads that spin instead of sleeping make everything many times
+        # slower where other programs want the processors too.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         try:
             return self._run(list(sys.argv[1:] if argv is None else argv))
         except (LatentiaError, OSError) as error:

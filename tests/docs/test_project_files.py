@@ -54,3 +54,16 @@ def test_torchvision_and_the_malicious_releases_are_nowhere(project: dict[str, A
     assert not re.search(r"^(torchvision|torchaudio)==", pins, re.MULTILINE)
     assert not re.search(r"^lightning(-fabric)?==2\.6\.[23]$", pins, re.MULTILINE)
     assert not {"torchvision", "torchaudio", "lightning", "pingouin"} & dependencies(project)
+
+
+def test_every_link_to_a_file_of_the_project_leads_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "experiments").rglob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    pages = [page for page in pages if not {"generated", "_build"} & set(page.parts)]
+    assert len(pages) > 20
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert not broken

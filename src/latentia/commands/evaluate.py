@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MOST_FOR_UNITS = 500
 """Images by which the active units are counted; each takes 16 draws."""
 FEW_SAMPLES = 2.0
-"""Effective importance samples below which the estimate says little more than the bound."""
+"""Effective importance samples below which the estimate is said to be too high still."""
 QUERIES = 8
 """Samples for which nearest neighbours are looked up."""
 
@@ -195,7 +195,7 @@ def _tell(evaluation: _Evaluation, which: str) -> None:
             f"In the median image, {effective:.1f} of {estimate.samples} importance samples carry the weight.", indent=2
         )
         if estimate.samples > 1 and effective < FEW_SAMPLES:
-            say("So few that the estimate is hardly better than −ELBO, and too high: give more.", indent=2)
+            say("With so few, the estimate is still above −log p(x): give more.", indent=2)
     show([_layers(evaluation)])
 
 

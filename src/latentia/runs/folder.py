@@ -29,6 +29,9 @@ the same."""
 CHANGEABLE = ("data.", "transforms.")
 """Sections that can be changed of a run that is trained."""
 
+DIVIDES, LOCATES = ("data.test", "data.validation", "data.shuffle"), ("data.folder", "data.file")
+"""What moves images between the parts of a data set, and what names another one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunFolder:
@@ -159,8 +162,14 @@ def load_run(path: Path, changes: tuple[str, ...] = ()) -> Run:
     """Load the model of a run, in evaluation mode, and its configuration with `changes`, such as `data.folder=…`.
 
     Errors: CheckpointError where the folder holds no run, or one of another kind or without a model yet;
-    SettingError where a change is no setting.
+    SettingError where a change is no setting, or would divide the data that the run was trained on another way.
     """
+    names = [change.partition("=")[0] for change in changes]
+    for name, change in zip(names, changes, strict=True):
+        if name in DIVIDES and not set(names) & set(LOCATES):
+            raise SettingError(
+                f"{change} would move images between those that {path} was trained on and those that measure it."
+            )
     for change in changes:
         if not change.startswith(CHANGEABLE):
             raise SettingError(f"Of a trained run only settings of the data can be changed, not {change}.")

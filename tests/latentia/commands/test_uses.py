@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,11 @@ def test_figures_of_other_images_are_not_replaced(
 ) -> None:
     assert latentia("evaluate", run, "--importance-samples", "0", "--out", "figures") == 0
     assert latentia("evaluate", run, "--importance-samples", "0", "--out", "figures") == 0
-    assert latentia("evaluate", run, "--importance-samples", "0", "--out", "figures", "--set", "data.test=4") == 2
+    shutil.copytree(load_run(run).configuration.data.folder, "others")
+    last = sorted(Path("others").rglob("*.png"))[-1]
+    Image.new("L", Image.open(last).size).save(last)
+    others = ("--set", "data.folder=others")
+    assert latentia("evaluate", run, "--importance-samples", "0", "--out", "figures", *others) == 2
     assert "figures/test-k0.json holds the figures of other images than these" in " ".join(
         capsys.readouterr().err.split()
     )
@@ -116,3 +121,15 @@ def test_a_folder_in_the_place_of_a_picture_is_named(
     Path("there/samples.png").mkdir(parents=True)
     assert latentia("sample", run, "--out", "there") == 2
     assert "there/samples.png cannot be written: a folder has that name" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("change", ["data.test=4", "data.validation=2", "data.shuffle=1"])
+def test_a_trained_run_is_not_measured_on_images_that_it_was_trained_on(
+    change: str, latentia: Latentia, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert latentia("evaluate", run, "--importance-samples", "0", "--set", change) == 2
+    told = f"{change} would move images between those that {run} was trained on and those that measure it."
+    assert told in " ".join(capsys.readouterr().err.split())
+    shutil.copytree(load_run(run).configuration.data.folder, "others")
+    words = ("--out", "figures", "--set", "data.folder=others", "--set", change)
+    assert latentia("evaluate", run, "--importance-samples", "0", *words) == 0

@@ -49,7 +49,7 @@ def run(arguments: Arguments, options: RunOptions) -> int:
     An interrupted training goes on with the same command and --resume, and ends with the same model. On several
     graphics cards or machines: torchrun --nproc-per-node COUNT -m latentia train CONFIG.
     """
-    from latentia.runs import read_configuration, train
+    from latentia.runs import RunFolder, read_configuration, train
     from latentia.training import is_first_process
     from latentia.training.tensorboard import TensorBoard
 
@@ -71,7 +71,7 @@ def run(arguments: Arguments, options: RunOptions) -> int:
                 folder,
                 resume=options.resume,
                 pictures=options.pictures,
-                on_data=_introduce(options, begun=folder.is_dir()),
+                on_data=_introduce(options, begun=RunFolder(path=folder).configuration.is_file()),
                 on_progress=on_progress,
             )
         except KeyboardInterrupt:
@@ -90,6 +90,7 @@ def run(arguments: Arguments, options: RunOptions) -> int:
 def _introduce(options: RunOptions, *, begun: bool) -> Callable[[ImageSet, ImageSet], None]:
     """Say what is trained on, and what is not as one may expect."""
     from latentia.training import is_first_process
+    from latentia.uses.pictures import DRAWN_CHANNELS
 
     def introduce(images: ImageSet, validation: ImageSet) -> None:
         if not is_first_process():
@@ -97,7 +98,7 @@ def _introduce(options: RunOptions, *, begun: bool) -> Callable[[ImageSet, Image
         if options.resume and not begun:
             say("There is no training yet to go on with: it begins.")
         say(f"{images.name}: {len(images)} training and {len(validation)} validation images of {images.format}.")
-        if options.pictures and images.format.channels not in (1, 3):
+        if options.pictures and images.format.channels not in DRAWN_CHANNELS:
             say(f"No pictures are drawn of images with {images.format.channels} channels.")
 
     return introduce

@@ -43,8 +43,9 @@ class ImageFolder:
         chosen = self._chosen(split)
         channels, height, width = decode(str(chosen[0]), chosen[0]).shape
         # A test image of another size shall not come to light after days of training.
-        everything = image_files(existing_folder(self.folder, "images"))
-        check_sizes(everything, (channels, height, width), model=chosen[0])
+        read = set(chosen)
+        others = [path for path in image_files(existing_folder(self.folder, "images")) if path not in read]
+        check_sizes(others, (channels, height, width), model=chosen[0])
         image_format = ImageFormat(channels=channels, height=height, width=width, bits=self.bits)
         return ImageSet(images=self._read(chosen, image_format), format=image_format, name=self.name, split=split)
 

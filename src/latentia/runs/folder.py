@@ -174,14 +174,11 @@ def load_run(path: Path, changes: tuple[str, ...] = ()) -> Run:
         if not change.startswith(CHANGEABLE):
             raise SettingError(f"Of a trained run only settings of the data can be changed, not {change}.")
     folder = RunFolder(path=path)
-    configuration = folder.read_configuration()
+    trained = folder.read_configuration()
     if not folder.model.is_file():
         raise CheckpointError(f"The run in {path} has no model yet: its first evaluation makes one.")
-    if changes:
-        configuration = changed(configuration, changes, str(folder.configuration))
-    return Run(
-        folder=folder, configuration=configuration, model=load_model(folder.model, folder.read_configuration().model)
-    )
+    configuration = changed(trained, changes, str(folder.configuration)) if changes else trained
+    return Run(folder=folder, configuration=configuration, model=load_model(folder.model, trained.model))
 
 
 def _flat(configuration: Configuration) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from latentia.runs.model_file import save_model
 from latentia.training import Outcome, Progress, fit
 from latentia.training.density import density_task
 from latentia.uses import draw_reconstruction, draw_samples, reconstruct, sample, write_png
+from latentia.uses.pictures import DRAWN_CHANNELS
 
 PICTURED = 8
 """Samples at each temperature, and reconstructions, in a picture."""
@@ -74,7 +75,7 @@ def train(
         configuration=configuration,
         folder=place,
         data=data,
-        pictured=held_out[:PICTURED] if pictures and images.format.channels in (1, 3) else None,
+        pictured=held_out[:PICTURED] if pictures and images.format.channels in DRAWN_CHANNELS else None,
         on_progress=on_progress,
     )
     return fit(

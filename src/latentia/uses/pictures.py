@@ -22,6 +22,8 @@ from latentia.uses.reconstruction import Reconstruction
 from latentia.uses.sampling import Samples
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
+DRAWN_CHANNELS = (1, 3)
+"""Grey and RGB: of other images no picture is drawn."""
 GAP = 2
 WHITE = 255
 FRAME = (1.0, 0.3, 0.0)
@@ -48,7 +50,7 @@ def draw_grid(
     Errors: SettingError where images have neither one channel nor three, or labels are not as many as what they label.
     """
     rows, columns, channels, height, width = images.shape
-    if channels not in (1, 3):
+    if channels not in DRAWN_CHANNELS:
         raise SettingError(f"Pictures are drawn of images with 1 or 3 channels, not {channels}.")
     for labels, wanted, what in ((row_labels, rows, "rows"), (column_labels, columns, "columns")):
         if labels and len(labels) != wanted:

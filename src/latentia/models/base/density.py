@@ -1,4 +1,4 @@
-"""What every latent-variable model of images answers; training, evaluation and uses know models through this alone.
+"""What every latent-variable model of images answers.
 
 Latent variables come in layers, top first: z_L, …, z_1 in thesis A's eq. 4.3. A model without a hierarchy has one
 layer. The distribution of a layer depends on what was drawn above it, so a model answers with draws and with what

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from latentia.data import ImageSet
     from latentia.training import Progress
 
+BITS = "bits_per_dimension"
 MOST_LAYERS_IN_A_LINE = 6
 """With more, the line of the bar has room for their sum alone."""
 
@@ -79,9 +80,10 @@ def run(arguments: Arguments, options: RunOptions) -> int:
             raise KeyboardInterrupt(told) from None
     if is_first_process():
         best = outcome.history[outcome.best]
+        score = f"{best[BITS]:.3f} bits/dim" if BITS in best else f"{best['score']:.4g}"
         say(
-            f"After {outcome.steps} steps ({outcome.skipped} of them skipped), the best validation score was "
-            f"{best['bits_per_dimension']:.3f} bits/dim at step {best['step']:.0f}."
+            f"After {outcome.steps} steps ({outcome.skipped} of them skipped), the best validation score was {score} "
+            f"at step {best['step']:.0f}."
         )
         say(f"The run is {folder}. To measure its model: latentia evaluate {folder}")
     return 0
@@ -111,7 +113,8 @@ def _teller(show: Bar) -> Callable[[Progress], None]:
         if progress.evaluation is not None:
             figures = progress.evaluation.figures
             say(f"Step {progress.run_step}: validation {_in_words(figures)}{_skipped(progress)}.")
-            say(f"nats per layer, top first: {_row(_each('divergence_', figures), '.2f')}", indent=2)
+            if layers := _each("divergence_", figures):
+                say(f"nats per layer, top first: {_row(layers, '.2f')}", indent=2)
             if shares := _each("active_units_", figures):
                 say(f"active units per layer: {_row(shares, '.0%')}", indent=2)
         elif progress.figures:
@@ -125,15 +128,14 @@ def _teller(show: Bar) -> Callable[[Progress], None]:
 
 
 def _in_words(figures: Mapping[str, float]) -> str:
+    if BITS not in figures:
+        return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
     from latentia.evaluation.latent_usage import ACTIVE_NATS
 
     nats = _each("divergence_", figures)
     active = sum(one > ACTIVE_NATS for one in nats)
     each = f" ({_row(nats, '.0f')})" if 1 < len(nats) <= MOST_LAYERS_IN_A_LINE else ""
-    return (
-        f"{figures['bits_per_dimension']:.3f} bits/dim, divergence {sum(nats):.1f} nats{each}, "
-        f"{active} of {len(nats)} layers active"
-    )
+    return f"{figures[BITS]:.3f} bits/dim, divergence {sum(nats):.1f} nats{each}, {active} of {len(nats)} layers active"
 
 
 def _each(kind: str, figures: Mapping[str, float]) -> list[float]:

@@ -7,12 +7,14 @@ from latentia.distributions.gaussian import DiagonalGaussian
 from latentia.distributions.improper import ImproperDiscretizedLogistic
 from latentia.distributions.logistic import Logistic
 from latentia.distributions.logistic_mixture import LogisticMixture
+from latentia.distributions.normal import Normal
 from latentia.distributions.observation import (
     BernoulliPixels,
     CategoricalPixels,
     LogisticMixturePixels,
     LogisticPixels,
     Observation,
+    SquaredErrorPixels,
 )
 from latentia.distributions.pixels import ImageDistribution, IndependentPixels, PixelDistribution
 
@@ -29,7 +31,9 @@ __all__ = [
     "LogisticMixture",
     "LogisticMixturePixels",
     "LogisticPixels",
+    "Normal",
     "Observation",
     "PixelDistribution",
+    "SquaredErrorPixels",
     "gaussian_divergence",
 ]

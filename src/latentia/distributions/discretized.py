@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from latentia.distributions.logistic import Logistic
+from latentia.distributions.normal import Normal
 from latentia.distributions.pixels import PixelDistribution, Shape, check_levels
 
 
@@ -43,7 +44,7 @@ class Discretized(PixelDistribution):
     arg_constraints = {}  # noqa: RUF012, torch's own form
     has_enumerate_support = True
 
-    def __init__(self, base: Logistic, levels: int, validate_args: bool | None = None) -> None:
+    def __init__(self, base: Logistic | Normal, levels: int, validate_args: bool | None = None) -> None:
         check_levels(levels)
         self.base, self.levels = base, levels
         super().__init__(base.batch_shape, validate_args=validate_args)

@@ -6,6 +6,7 @@ loop counts and skips them, and `LatentVariableModel.check` checks the images.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from latentia.distributions.categorical import CategoricalLevels
 from latentia.distributions.discretized import Discretized
 from latentia.distributions.logistic import Logistic
 from latentia.distributions.logistic_mixture import LogisticMixture, coupled_pairs
+from latentia.distributions.normal import Normal
 from latentia.distributions.pixels import MAX_LEVELS, ImageDistribution, IndependentPixels, at_least_float32
 from latentia.errors import SettingError
 
@@ -117,6 +119,28 @@ class LogisticPixels(Observation):
         loc, log_scale = parameters.chunk(2, 1)
         scale = log_scale.clamp(MIN_LOG_SCALE, MAX_LOG_SCALE).exp()
         base = Logistic(loc, scale, validate_args=False)
+        return IndependentPixels(Discretized(base, self.levels, validate_args=False), validate_args=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SquaredErrorPixels(Observation):
+    """A normal distribution of variance ½ around each value, cut at the levels; the map holds expected shares, 0 … 1.
+
+    With that variance −log of the density is the squared error of the shares, up to a constant, which is what thesis B
+    trains on (2.1.2). A density is no probability of a level, so this one is cut into bins, as the others are.
+    """
+
+    image_channels: int = 1
+    levels: int = 256
+
+    @property
+    def channels(self) -> int:
+        """A mean for each colour."""
+        return self.image_channels
+
+    def _distribution(self, parameters: Float[Tensor, "batch parameters height width"]) -> IndependentPixels:
+        # The bins lie in −1 … 1, where everything is twice as wide.
+        base = Normal(2 * parameters - 1, torch.full_like(parameters, 2 * math.sqrt(0.5)), validate_args=False)
         return IndependentPixels(Discretized(base, self.levels, validate_args=False), validate_args=False)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from latentia.distributions.gaussian import DiagonalGaussian
 from latentia.errors import SettingError
 from latentia.images import ImageFormat, to_unit_range
+from latentia.layers.strided import down, halving_strides, up
 from latentia.models.base import Generation, Inference, LatentVariableModel
 from latentia.models.observations import ObservationName, choose_observation
 
@@ -51,19 +52,19 @@ class GaussianVAE(LatentVariableModel):
         self.config = config
         self.image_format = image_format
         self.observation = choose_observation(config.observation, image_format, config.components)
-        strides, size = _strides(image_format, len(config.widths))
+        strides, size = halving_strides(image_format.height, image_format.width, len(config.widths))
         self._map = (config.widths[-1], *size)
         features = self._map[0] * size[0] * size[1]
         inputs = (image_format.channels, *config.widths[:-1])
         self.encoder = nn.Sequential(
-            *(_down(*sizes) for sizes in zip(inputs, config.widths, strides, strict=True)),
+            *(down(*sizes) for sizes in zip(inputs, config.widths, strides, strict=True)),
             nn.Flatten(),
             nn.Linear(features, 2 * config.latent_size),
         )
         outputs = (*config.widths[-2::-1], config.widths[0])
         self.expand = nn.Sequential(nn.Linear(config.latent_size, features), nn.ReLU(), nn.BatchNorm1d(features))
         self.decoder = nn.Sequential(
-            *(_up(*sizes) for sizes in zip(config.widths[::-1], outputs, strides[::-1], strict=True)),
+            *(up(*sizes) for sizes in zip(config.widths[::-1], outputs, strides[::-1], strict=True)),
             nn.Conv2d(config.widths[0], self.observation.channels, 3, padding=1),
         )
 
@@ -111,26 +112,3 @@ class GaussianVAE(LatentVariableModel):
     def _decode(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch parameters height width"]:
         parameters: Tensor = self.decoder(self.expand(latent).unflatten(1, self._map))
         return parameters
-
-
-def _strides(image_format: ImageFormat, count: int) -> tuple[list[int], tuple[int, int]]:
-    """Give the convolutions' strides, and the size of the map after them."""
-    height, width = image_format.height, image_format.width
-    strides = []
-    for _ in range(count):
-        halves = height % 2 == 0 and width % 2 == 0
-        strides.append(2 if halves else 1)
-        if halves:
-            height, width = height // 2, width // 2
-    return strides, (height, width)
-
-
-def _down(inputs: int, outputs: int, stride: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1), nn.BatchNorm2d(outputs), nn.LeakyReLU()
-    )
-
-
-def _up(inputs: int, outputs: int, stride: int) -> nn.Module:
-    widen = nn.ConvTranspose2d(inputs, outputs, 3, stride=stride, padding=1, output_padding=stride - 1)
-    return nn.Sequential(widen, nn.BatchNorm2d(outputs), nn.LeakyReLU())

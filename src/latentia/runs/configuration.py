@@ -28,8 +28,11 @@ from latentia.data import (
 from latentia.errors import SettingError
 from latentia.models.gaussian_vae import GaussianVAEConfig
 from latentia.models.ladder_vae import LadderVAEConfig
+from latentia.models.multitask_gaussian_vae import MultitaskGaussianVAEConfig
+from latentia.models.vq_vae import VQVAEConfig
 from latentia.runs.settings import Choice, plain, read
 from latentia.training.density import DensityTraining
+from latentia.training.multitask import MultitaskTraining
 
 DATA_SETS = Choice(
     key="set",
@@ -46,10 +49,25 @@ DATA_SETS = Choice(
 SDN_VAE, IAF_VAE = "SDN-VAE is kind ladder_vae with model.sdn", "IAF-VAE+ is kind ladder_vae without model.sdn"
 MODELS = Choice(
     key="kind",
-    kinds={"ladder_vae": LadderVAEConfig, "gaussian_vae": GaussianVAEConfig},
-    other_names={"sdnvae": SDN_VAE, "sdn": SDN_VAE, "iafvae": IAF_VAE, "iaf": IAF_VAE},
+    kinds={
+        "ladder_vae": LadderVAEConfig,
+        "gaussian_vae": GaussianVAEConfig,
+        "multitask_gaussian_vae": MultitaskGaussianVAEConfig,
+        "vq_vae": VQVAEConfig,
+    },
+    other_names={
+        "sdnvae": SDN_VAE,
+        "sdn": SDN_VAE,
+        "iafvae": IAF_VAE,
+        "iaf": IAF_VAE,
+        "scvae": "a semi-conditional VAE is kind multitask_gaussian_vae or vq_vae with model.decoders multi or single",
+    },
 )
-ModelConfig = LadderVAEConfig | GaussianVAEConfig
+ModelConfig = LadderVAEConfig | GaussianVAEConfig | MultitaskGaussianVAEConfig | VQVAEConfig
+MultitaskConfig = MultitaskGaussianVAEConfig | VQVAEConfig
+BOUND, TASKS = "bound", "tasks"
+TRAININGS = Choice(key="objective", kinds={BOUND: DensityTraining, TASKS: MultitaskTraining}, default=BOUND)
+Training = DensityTraining | MultitaskTraining
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,13 +87,19 @@ class Configuration:
 
     data: DataSource = field(metadata={"choice": DATA_SETS})
     model: ModelConfig = field(metadata={"choice": MODELS})
-    training: DensityTraining
+    training: Training = field(metadata={"choice": TRAININGS})
     transforms: Transforms = Transforms()
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise SettingError(f"seed must be 0 or more, not {self.seed}.")
+        multitask = isinstance(self.model, MultitaskConfig)
+        if multitask != isinstance(self.training, MultitaskTraining):
+            kind = next(name for name, kind in MODELS.kinds.items() if type(self.model) is kind)
+            raise SettingError(
+                f"A {kind} is trained with training.objective {TASKS if multitask else BOUND}; the default is {BOUND}."
+            )
 
     def images(self, split: Split) -> ImageSet:
         """Load the images of one split as they are evaluated. Errors: DataError, also where there are none."""

@@ -27,6 +27,8 @@ class Choice:
     kinds: Mapping[str, type]
     other_names: Mapping[str, str] = field(default_factory=dict)
     """What to say to a name that is none of `kinds`, by its small letters and digits alone."""
+    default: str | None = None
+    """The name where a section has none."""
 
 
 def read(kind: Any, value: Any, where: str = "") -> Any:
@@ -81,6 +83,8 @@ def plain_choice(choice: Choice, record: Any) -> dict[str, Any]:
 
 def _read_choice(choice: Choice, value: Any, where: str) -> Any:
     values = dict(_mapping(value, where))
+    if choice.default is not None:
+        values.setdefault(choice.key, choice.default)
     if choice.key not in values:
         raise SettingError(f"{where} must have a setting '{choice.key}': {_listed(tuple(choice.kinds))}.")
     name = values.pop(choice.key)

@@ -8,19 +8,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jaxtyping import Integer
+from jaxtyping import Integer, Shaped
 from torch import Tensor, nn
 
 from latentia.data import ImageSet, ShuffledImages, Split
 from latentia.errors import DataError
 from latentia.files import atomic_path
-from latentia.models.base import LatentVariableModel
+from latentia.models.base import LatentVariableModel, MultitaskModel
 from latentia.randomness import seeded
-from latentia.runs.configuration import Configuration
+from latentia.runs.configuration import Configuration, Training
 from latentia.runs.folder import RunFolder
 from latentia.runs.model_file import save_model
-from latentia.training import Outcome, Progress, fit
+from latentia.training import Outcome, Progress, Task, fit
 from latentia.training.density import density_task
+from latentia.training.multitask import Balanced, MultitaskTraining, multitask_task
 from latentia.uses import draw_reconstruction, draw_samples, reconstruct, sample, write_png
 from latentia.uses.pictures import DRAWN_CHANNELS
 
@@ -67,7 +68,7 @@ def train(
     with seeded(configuration.seed):
         model: LatentVariableModel = configuration.model.build(batches.image_format)
     held_out = validation.tensor(slice(None))
-    task = density_task(model, batches, held_out, configuration.training)
+    task = _task(model, batches, held_out, configuration.training)
     data = {str(one.split): one.sha256 for one in (images, validation)}
     place.check_data(data)
     on_data(images, validation)
@@ -86,6 +87,18 @@ def train(
         on_progress=keeper.keep,
         on_evaluation=keeper.keep_model,
     )
+
+
+def _task(
+    model: LatentVariableModel,
+    batches: ShuffledImages,
+    held_out: Shaped[Tensor, "images channels height width"],
+    training: Training,
+) -> Task[Tensor]:
+    if isinstance(training, MultitaskTraining):
+        assert isinstance(model, MultitaskModel)  # as configurations see to
+        return multitask_task(model, batches, held_out, training)
+    return density_task(model, batches, held_out, training)
 
 
 @dataclass(kw_only=True)
@@ -110,21 +123,23 @@ class _Keeper:
 
     def keep_model(self, module: nn.Module, progress: Progress) -> None:
         """Keep weights that were evaluated, if they are the best, and draw with them."""
-        assert isinstance(module, LatentVariableModel)
-        *earlier, last = [row["bits_per_dimension"] for row in progress.history]
+        model = module.model if isinstance(module, Balanced) else module
+        assert isinstance(model, LatentVariableModel)
+        *earlier, last = [row["score"] for row in progress.history]
         # As the loop counts: of equal scores the first is the best, and any number is better than NaN.
         if not earlier or not (math.isnan(last) or any(score <= last for score in earlier)):
-            save_model(module, self.configuration.model, self.folder.model)
+            save_model(model, self.configuration.model, self.folder.model)
         if self.pictured is not None:
-            self._draw(module, self.pictured, progress.run_step)
+            self._draw(model, self.pictured, progress.run_step)
 
     def _draw(
         self, model: LatentVariableModel, images: Integer[Tensor, "images channels height width"], step: int
     ) -> None:
         levels = model.image_format.levels
         self.folder.pictures.mkdir(exist_ok=True)
-        samples = sample(model, PICTURED, temperatures=TEMPERATURES)
-        write_png(draw_samples(samples, levels), self.folder.pictures / f"samples-{step:08d}.png")
+        if not isinstance(model, MultitaskModel) or model.has_prior:
+            samples = sample(model, PICTURED, temperatures=TEMPERATURES)
+            write_png(draw_samples(samples, levels), self.folder.pictures / f"samples-{step:08d}.png")
         reconstruction = draw_reconstruction(reconstruct(model, images), levels)
         write_png(reconstruction, self.folder.pictures / f"reconstructions-{step:08d}.png")
 

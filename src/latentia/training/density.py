@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Literal
 
-import torch
 from jaxtyping import Integer
 from torch import Tensor, nn
 
@@ -14,89 +11,35 @@ from latentia.errors import SettingError
 from latentia.evaluation import evaluate_bound, layer_usage, nats_to_bits, unit_usage
 from latentia.models.base import LatentVariableModel
 from latentia.objectives import elbo, free_bits, linear_ramp
-from latentia.training.task import (
-    Accelerator,
-    Batches,
-    Evaluation,
-    LoopSettings,
-    Loss,
-    Precision,
-    StepContext,
-    Task,
-)
+from latentia.training.settings import OptimizerName, TrainingSettings
+from latentia.training.task import Batches, Evaluation, Loss, StepContext, Task
 
-OptimizerName = Literal["adamax", "adam"]
 USAGE_IMAGES, USAGE_DRAWS = 64, 8
 """How many validation images tell which units are active while a model is trained; `latentia evaluate` takes more."""
-OPTIMIZERS = {"adamax": torch.optim.Adamax, "adam": torch.optim.Adam}
 
 
 @dataclass(frozen=True, kw_only=True)
-class DensityTraining:
+class DensityTraining(TrainingSettings):
     """How a density is trained. The defaults are Table A.1's for CIFAR-10; the length is what is left to say.
 
+    The thesis anneals the learning rate exponentially and does not say how fast; its code leaves the rate as it is.
+    Free bits are counted on a micro-batch, as on one graphics card's share in the thesis.
     Errors: SettingError where a number makes no sense, or not exactly one of `steps` and `passes` is given.
     """
 
-    steps: int | None = None
-    passes: int | None = None
-    batch: int = 32
-    micro_batches: int = 1
-    """Equal parts of a batch, one after the other or shared out among processes; free bits are counted on a part, as
-    on one graphics card's share in the thesis."""
     optimizer: OptimizerName = "adamax"
     learning_rate: float = 0.002
-    learning_rate_decay: float = 1.0
-    """Factor on the learning rate per pass over the training images, from step to step. The thesis anneals it
-    exponentially and does not say how fast; its code leaves the rate as it is."""
-    clip_norm: float | None = None
+    average_decay: float | None = 0.999
     free_bits: float = 0.01
     """Nats per layer below which its divergence costs nothing."""
     divergence_warm_up: int = 0
     """Steps over which the divergence's weight rises from 0 to 1; the thesis has none."""
-    average_decay: float | None = 0.999
-    """Of the moving average of the weights, which is evaluated and kept; null does without."""
-    evaluate_steps: int | None = None
-    """Steps between evaluations on the validation images; null evaluates after every pass."""
-    patience: int | None = None
-    """Stop after so many evaluations without a better one; null trains to the end."""
-    checkpoint_steps: int = 500
-    bad_steps: int = 20
-    """Stop after so many steps in a row whose loss or gradient was not finite."""
-    precision: Precision = "32-true"
-    accelerator: Accelerator = "auto"
 
     def __post_init__(self) -> None:
-        self.loop(seed=0)  # which checks the numbers that are its own
-        for name in ("learning_rate", "learning_rate_decay"):
-            if not 0 < getattr(self, name) <= 1:
-                raise SettingError(f"{name} must be above 0 and at most 1; it is {getattr(self, name)}.")
+        super().__post_init__()
         for name in ("free_bits", "divergence_warm_up"):
             if getattr(self, name) < 0:
                 raise SettingError(f"{name} must be 0 or more; it is {getattr(self, name)}.")
-        if self.batch < 1:
-            raise SettingError(f"batch must be 1 or more; it is {self.batch}.")
-        if self.batch % self.micro_batches:
-            raise SettingError(
-                f"batch must be a multiple of micro_batches; they are {self.batch} and {self.micro_batches}."
-            )
-
-    def loop(self, seed: int) -> LoopSettings:
-        """Give the settings of the loop."""
-        return LoopSettings(
-            seed=seed,
-            steps=self.steps,
-            passes=self.passes,
-            evaluate_steps=self.evaluate_steps,
-            patience=self.patience,
-            checkpoint_steps=self.checkpoint_steps,
-            micro_batches=self.micro_batches,
-            average_decay=self.average_decay,
-            clip_norm=self.clip_norm,
-            bad_steps=self.bad_steps,
-            precision=self.precision,
-            accelerator=self.accelerator,
-        )
 
 
 def density_task(
@@ -139,11 +82,11 @@ def density_task(
 
     return Task(
         module=model,
-        optimizer=OPTIMIZERS[training.optimizer](model.parameters(), lr=training.learning_rate),
+        optimizer=training.make_optimizer(model),
         batches=batches,
         loss=loss,
         evaluate=evaluate,
-        rate=lambda step: math.pow(training.learning_rate_decay, step / len(batches)),
+        rate=training.rate(len(batches)),
     )
 
 

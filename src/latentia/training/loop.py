@@ -181,7 +181,7 @@ class _Run(Generic[Batch]):
                 state.best, state.best_score = len(state.history), score
                 self.best = _copy(module.state_dict())
             row = {"pass": state.pass_number, "step": state.step, "seconds": state.seconds, "loss": state.mean_loss}
-            state.history.append({**row, **evaluation.figures})
+            state.history.append({**row, "score": score, **evaluation.figures})
             progress = self.progress(loss=state.mean_loss, evaluation=evaluation)
             if self.fabric.is_global_zero:
                 with self.inference():

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latentia.data.archives import read_array, sizes, type_and_axes
 from latentia.data.images import Images, ImageSet, Split, part_of_all
 from latentia.errors import DataError, SettingError
 from latentia.images import ImageFormat
 
-NPY_BEGINS = b"\x93NUMPY"
 COLOURS = (1, 3, 4)
 """Channels of grey, RGB and RGBA images, by which an axis of channels is known."""
 
@@ -72,33 +70,13 @@ class NpzImages:
         ).with_bits(self.stored_bits if self.bits is None else self.bits)
 
     def _array(self, key: str) -> NDArray[Any]:
-        if not self.file.is_file():
-            raise DataError(f"There is no file {self.file}, which should hold images.")
-        with self.file.open("rb") as opened:
-            if opened.read(len(NPY_BEGINS)) == NPY_BEGINS:
-                raise DataError(f"{self.file} holds a single array, as NPY files do; wanted an NPZ file.")
-        if not is_zipfile(self.file):
-            raise DataError(f"{self.file} is no NPZ file, or is damaged.")
-        try:
-            with np.load(self.file) as arrays:
-                if key not in arrays:
-                    raise DataError(f"{self.file} has no array '{key}'; it has {', '.join(arrays.files) or 'none'}.")
-                found = arrays[key]
-        except ValueError as error:
-            if "Object arrays" in str(error):
-                raise DataError(f"'{key}' in {self.file} holds Python objects; wanted whole numbers.") from error
-            raise DataError(f"'{key}' in {self.file} is damaged.") from error
-        except (OSError, EOFError, RuntimeError, BadZipFile, zlib.error) as error:
-            raise DataError(f"{self.file} cannot be read; it may be damaged ({error}).") from error
-        if not isinstance(found, np.ndarray):
-            raise DataError(f"'{key}' in {self.file} is a file of another kind, not an array.")
-        return found
+        return read_array(self.file, key, wanted="whole numbers")
 
     def _as_images(self, array: NDArray[Any]) -> Images:
         if array.dtype.kind not in "uib" or array.ndim not in (3, 4):
             raise DataError(
                 f"'{self.images}' in {self.file} was to hold whole numbers, e.g. 0 to {(1 << self.stored_bits) - 1}, "
-                f"with 3 or 4 axes; it holds {array.dtype} with {_axes(array.ndim)}."
+                f"with 3 or 4 axes; it holds {type_and_axes(array)}."
             )
         if array.size and not 0 <= array.min() <= array.max() < 1 << self.stored_bits:
             raise DataError(
@@ -111,7 +89,7 @@ class NpzImages:
         if array.shape[other] in COLOURS and array.shape[channels] not in COLOURS:
             wanted = "height, width, channels" if self.channels_last else "channels, height, width"
             raise DataError(
-                f"'{self.images}' in {self.file} is {'×'.join(map(str, array.shape))}; wanted (count, {wanted}). "
+                f"'{self.images}' in {self.file} is {sizes(array.shape)}; wanted (count, {wanted}). "
                 f"For channels {'first' if self.channels_last else 'last'} set "
                 f"data.channels_last={'false' if self.channels_last else 'true'}."
             )
@@ -121,7 +99,3 @@ class NpzImages:
         if array.dtype.kind not in "ui" or array.shape != (count,):
             raise DataError(f"'{self.labels}' in {self.file} was to hold one whole number for each of {count} images.")
         return array.astype(np.int64)
-
-
-def _axes(count: int) -> str:
-    return f"{count} {'axis' if count == 1 else 'axes'}"

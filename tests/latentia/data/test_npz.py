@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -113,46 +111,6 @@ def test_fewer_bits_are_kept_of_eight(file: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"There is no file .*a.npz"):
         NpzImages(file=tmp_path / "a.npz").load(Split.TRAIN)
-
-
-def as_text(path: Path) -> None:
-    path.write_bytes(b"text")
-
-
-def as_one_array(path: Path) -> None:
-    with path.open("wb") as file:
-        np.save(file, GREY)
-
-
-def with_flipped_bytes(path: Path) -> None:
-    np.savez(path, images=GREY)
-    content = bytearray(path.read_bytes())
-    content[200:210] = bytes(10)
-    path.write_bytes(content)
-
-
-def with_a_text_inside(path: Path) -> None:
-    with ZipFile(path, "w") as archive:
-        archive.writestr("images", "text")
-
-
-@pytest.mark.parametrize(
-    ("write", "message"),
-    [
-        (as_text, "b.npz is no NPZ file, or is damaged."),
-        (as_one_array, "b.npz holds a single array, as NPY files do; wanted an NPZ file."),
-        (with_flipped_bytes, r"b.npz cannot be read; it may be damaged \(.*\)."),
-        (with_a_text_inside, "'images' in .*b.npz is a file of another kind, not an array."),
-        (np.savez, "b.npz has no array 'images'; it has none."),
-    ],
-)
-def test_a_file_that_is_no_whole_npz_is_one_sentence(
-    write: Callable[[Path], None], message: str, tmp_path: Path
-) -> None:
-    write(tmp_path / "b.npz")
-    with pytest.raises(DataError, match=f"{message}$") as error:
-        NpzImages(file=tmp_path / "b.npz").load(Split.TRAIN)
-    assert "pickle" not in str(error.value)
 
 
 @pytest.mark.real_data

@@ -1,8 +1,9 @@
-"""Data sets of images, one file each, and the batches made of them. No data come with the project."""
+"""Data sets of images and fields, one file each, and the batches made of them. No data come with the project."""
 
 from latentia.data.batches import ShuffledImages
 from latentia.data.celeba_hq import CelebAHQ
 from latentia.data.cifar10 import Cifar10
+from latentia.data.fields import FieldSet, NpzFields
 from latentia.data.image_folder import ImageFolder
 from latentia.data.imagenet32 import ImageNet32
 from latentia.data.images import DataSource, ImageSet, Source, Split
@@ -14,10 +15,12 @@ __all__ = [
     "CelebAHQ",
     "Cifar10",
     "DataSource",
+    "FieldSet",
     "ImageFolder",
     "ImageNet32",
     "ImageSet",
     "Mnist",
+    "NpzFields",
     "NpzImages",
     "Omniglot",
     "ShuffledImages",

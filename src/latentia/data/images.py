@@ -155,29 +155,30 @@ def draw_binary(
     return (torch.rand(images.shape, generator=generator) * (levels - 1) < images).to(torch.uint8)
 
 
-def part_of_all(count: int, *, split: Split, validation: int, test: int, name: str) -> slice:
+def part_of_all(count: int, *, split: Split, validation: int, test: int, name: str, things: str = "images") -> slice:
     """Places of a split among `count` images that come without one: training, then validation, then test images.
 
-    Errors: DataError as for `part_of_training`, and where no test images were asked for but they are loaded.
+    `things` is what errors call them. Errors: DataError as for `part_of_training`, and where no test images were asked
+    for but they are loaded.
     """
     if not 0 <= test < count:
-        raise DataError(f"{name} has {count} images; {test} of them cannot be kept for testing.")
+        raise DataError(f"{name} has {count} {things}; {test} of them cannot be kept for testing.")
     if split is not Split.TEST:
-        return part_of_training(count - test, split=split, validation=validation, name=name)
+        return part_of_training(count - test, split=split, validation=validation, name=name, things=things)
     if test == 0:
-        raise DataError(f"{name} has no test images of its own: say how many to keep with 'test'.")
+        raise DataError(f"{name} has no test {things} of its own: say how many to keep with 'test'.")
     return slice(count - test, count)
 
 
-def part_of_training(count: int, *, split: Split, validation: int, name: str) -> slice:
+def part_of_training(count: int, *, split: Split, validation: int, name: str, things: str = "images") -> slice:
     """Places of the training or validation images among `count`: the last `validation` of them are held out.
 
     Errors: DataError where nothing is left to train on, or no validation images were asked for but they are loaded.
     """
     if not 0 <= validation < count:
-        raise DataError(f"{name} has {count} training images; {validation} of them cannot be kept for validation.")
+        raise DataError(f"{name} has {count} training {things}; {validation} of them cannot be kept for validation.")
     if split is Split.TRAIN:
         return slice(0, count - validation)
     if validation == 0:
-        raise DataError(f"{name} has no validation images of its own: say how many to keep with 'validation'.")
+        raise DataError(f"{name} has no validation {things} of its own: say how many to keep with 'validation'.")
     return slice(count - validation, count)

@@ -203,8 +203,8 @@ class NumberCount:
 class PowerLawCount:
     """⌊N − U·N⌋ of N pixels, where U has the density a·u^(a − 1) on 0 … 1 for the exponent a (thesis B, 2.5.2, 3.3.1).
 
-    A count of n has the probability (1 − n/N)^a − (1 − (n + 1)/N)^a; the mean is about N/(a + 1). A count of 0 means
-    that nothing is known.
+    A count of n < N has the probability (1 − n/N)^a − (1 − (n + 1)/N)^a; the mean is about N/(a + 1) − ½. A count of 0
+    means that nothing is known.
     """
 
     exponent: float
@@ -218,7 +218,8 @@ class PowerLawCount:
         # The inverse of the distribution function: U = u^(1/a) for a uniform u, and 1 − U without cancellation.
         uniform = _unit(_hash(keys, np.array([_COUNT_DRAW])))
         counts: CountArray = np.floor(-pixels * np.expm1(np.log(uniform) / self.exponent)).astype(np.int64)
-        return counts
+        # U is above 0, so that one pixel at least stays unknown; in floating point N − U·N may be N.
+        return counts.clip(max=pixels - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,8 +244,8 @@ class Masking:
         if self.places == "grid" and given:
             raise SettingError(f"A grid has its own number of pixels and takes no {' or '.join(given)}.")
         if self.places != "grid" and len(given) != 1:
-            told = " and ".join(given) or "none"
-            raise SettingError(f"Places '{self.places}' take exactly one of share, number and exponent, not {told}.")
+            told = " and ".join(given) or "none of them"
+            raise SettingError(f"Places '{self.places}' need exactly one of share, number and exponent; given: {told}.")
         self._counts()
 
     def draw(self, keys: Keys, height: int, width: int) -> Bool[Tensor, "batch 1 height width"]:

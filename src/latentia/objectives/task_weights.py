@@ -151,5 +151,5 @@ def _check(tasks: int, beta: float, variant: str, every: int, order: int) -> Non
         raise SettingError(f"SoftAdapt's order is 1 to {_MAX_ORDER}, not {order}.")
     if every <= order:
         raise SettingError(
-            f"SoftAdapt of order {order} renews its weights every {order + 1} steps or later, not {every}."
+            f"SoftAdapt of order {order} renews its weights after {order + 1} steps or more, not {every}."
         )

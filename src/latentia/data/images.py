@@ -100,6 +100,11 @@ class ImageSet:
         labels = None if self.labels is None else self.labels[places]
         return replace(self, images=self.images[places], labels=labels, split=split)
 
+    def at(self, places: Integer[np.ndarray, " count"], split: Split) -> ImageSet:
+        """Take the images of some places, as a split of their own. Errors: DataError where there are none."""
+        labels = None if self.labels is None else self.labels[places]
+        return replace(self, images=self.images[places], labels=labels, split=split)
+
     def first(self, count: int) -> ImageSet:
         """The first images alone. Errors: DataError where there are fewer."""
         if not 1 <= count <= len(self):

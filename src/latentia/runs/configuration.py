@@ -30,6 +30,7 @@ from latentia.models.gaussian_vae import GaussianVAEConfig
 from latentia.models.ladder_vae import LadderVAEConfig
 from latentia.models.multitask_gaussian_vae import MultitaskGaussianVAEConfig
 from latentia.models.vq_vae import VQVAEConfig
+from latentia.runs.fold import Fold
 from latentia.runs.settings import Choice, plain, read
 from latentia.training.density import DensityTraining
 from latentia.training.multitask import MultitaskTraining
@@ -89,6 +90,8 @@ class Configuration:
     model: ModelConfig = field(metadata={"choice": MODELS})
     training: Training = field(metadata={"choice": TRAININGS})
     transforms: Transforms = Transforms()
+    fold: Fold | None = None
+    """In cross-validation, which part of the training images is held out, instead of the data's own validation."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -101,9 +104,13 @@ class Configuration:
                 f"A {kind} is trained with training.objective {TASKS if multitask else BOUND}; the default is {BOUND}."
             )
 
+    def load(self, split: Split) -> ImageSet:
+        """Load the images of one split. Errors: DataError, also where there are none."""
+        return self.data.load(split) if self.fold is None else self.fold.load(self.data, split)
+
     def images(self, split: Split) -> ImageSet:
         """Load the images of one split as they are evaluated. Errors: DataError, also where there are none."""
-        images = self.data.load(split)
+        images = self.load(split)
         return images.drawn_binary(self.seed) if self.transforms.binarise else images
 
 

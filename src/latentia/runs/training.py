@@ -53,7 +53,7 @@ def train(
     """
     place = RunFolder(path=folder)
     place.check(configuration, resume=resume)
-    images, validation = configuration.data.load(Split.TRAIN), configuration.images(Split.VALIDATION)
+    images, validation = configuration.load(Split.TRAIN), configuration.images(Split.VALIDATION)
     batches = ShuffledImages(
         image_set=images,
         batch=configuration.training.batch,

@@ -14,6 +14,7 @@ from latentia.evaluation.tasks import TaskFigures, evaluate_tasks
 from latentia.masks import Masking, mask_keys
 from latentia.models.base import CONDITIONED, UNCONDITIONED, MultitaskModel
 from latentia.objectives import FixedWeights, SoftAdapt, TaskWeights, linear_ramp
+from latentia.training.processes import mean_over_processes
 from latentia.training.settings import OptimizerName, TrainingSettings
 from latentia.training.task import Batches, Evaluation, Loss, StepContext, Task
 
@@ -114,7 +115,7 @@ def multitask_task(
         errors = terms.errors.mean(0)
         cost = terms.latent.cost.mean()
         if torch.is_grad_enabled() and len(errors) == len(base):
-            module.weights.observe(errors.detach())
+            module.weights.observe(mean_over_processes(errors.detach()))
         weights = (module.weights() * base.to(errors))[: len(errors)].to(errors)
         share = linear_ramp(context.step, training.latent_warm_up)
         value = module.model.error_weight * (weights * errors).sum() + training.latent_weight * share * cost

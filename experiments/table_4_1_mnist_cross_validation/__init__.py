@@ -1,0 +1,1 @@
+"""Table 4.1 of thesis B: multitask VAEs on MNIST by cross-validation."""

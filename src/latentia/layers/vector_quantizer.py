@@ -63,6 +63,7 @@ class VectorQuantizer(nn.Module):
 
     The codebook, and what is counted for it, changes in training mode with gradients enabled, and then alone. Several
     processes count together and keep the same codebook. With several micro-batches in a step, each counts as a batch.
+    An input that is not finite spoils averages; the training loop puts them back, as it skips the step.
 
     Errors: SettingError for settings that make no codebook.
     """
@@ -98,10 +99,11 @@ class VectorQuantizer(nn.Module):
 
         Equation: B 2.5
         """
-        codes = self.nearest(inputs)
+        rows = self._rows(inputs)
+        codes = self._nearest(rows).view(inputs.shape[:1] + inputs.shape[2:])
         vectors, codebook_loss, commitment_loss = _Exchange.apply(inputs, self.codebook, codes)  # type: ignore[no-untyped-call]
         if self.training and torch.is_grad_enabled():
-            self._learn(inputs, codes)
+            self._learn(rows, codes.flatten())
         return Quantization(
             vectors=vectors,
             codes=codes,
@@ -109,7 +111,6 @@ class VectorQuantizer(nn.Module):
             commitment_loss=commitment_loss,
         )
 
-    @torch.no_grad()
     def nearest(self, inputs: Float[Tensor, "batch size *space"]) -> Int64[Tensor, " batch *space"]:
         """Number, for each vector, the code at the smallest squared distance; of several the first.
 
@@ -117,20 +118,7 @@ class VectorQuantizer(nn.Module):
 
         Equation: B 2.3
         """
-        if inputs.shape[1] != self.size:
-            raise SettingError(
-                f"The codebook's vectors have {self.size} components, so the input needs as many channels; it has "
-                f"{inputs.shape[1]}."
-            )
-        rows = self._rows(inputs)
-        codebook = self.codebook.to(rows.dtype)
-        norms = codebook.square().sum(1)
-        # ‖z − e‖² = ‖z‖² + ‖e‖² − 2z·e, of which ‖z‖² is the same for all codes.
-        with torch.autocast(rows.device.type, enabled=False):
-            held = CHUNK if rows.device.type == "cpu" else 64 * CHUNK
-            chunks = torch.split(rows, max(1, held // self.count))
-            codes = [_first_least(torch.addmm(norms, chunk, codebook.T, alpha=-2)) for chunk in chunks]
-        return torch.cat(codes).view(inputs.shape[0], *inputs.shape[2:])
+        return self._nearest(self._rows(inputs)).view(inputs.shape[:1] + inputs.shape[2:])
 
     def look_up(self, codes: Int64[Tensor, " batch *space"]) -> Float[Tensor, "batch size *space"]:
         """Give the vectors of these codes."""
@@ -140,16 +128,31 @@ class VectorQuantizer(nn.Module):
         """Name the settings."""
         return f"{self.count}, {self.size}, average_decay={self.average_decay}, revive_below={self.revive_below}"
 
+    @torch.no_grad()
     def _rows(self, inputs: Tensor) -> Tensor:
-        rows = inputs.movedim(1, -1).reshape(-1, self.size)
-        return rows.to(_wide(inputs, self.codebook))
+        """Lay the vectors out one after the other, in the type that is computed in."""
+        if inputs.shape[1] != self.size:
+            raise SettingError(
+                f"The codebook's vectors have {self.size} components, so the input needs as many channels; it has "
+                f"{inputs.shape[1]}."
+            )
+        return inputs.movedim(1, -1).reshape(-1, self.size).to(_wide(inputs, self.codebook))
 
     @torch.no_grad()
-    def _learn(self, inputs: Tensor, codes: Tensor) -> None:
+    def _nearest(self, rows: Tensor) -> Tensor:
+        codebook = self.codebook.to(rows.dtype)
+        norms = codebook.square().sum(1)
+        held = CHUNK if rows.device.type == "cpu" else 64 * CHUNK
+        chunks = torch.split(rows, max(1, held // self.count))
+        # ‖z − e‖² = ‖z‖² + ‖e‖² − 2z·e, of which ‖z‖² is the same for all codes.
+        with torch.autocast(rows.device.type, enabled=False):
+            return torch.cat([_first_least(torch.addmm(norms, chunk, codebook.T, alpha=-2)) for chunk in chunks])
+
+    @torch.no_grad()
+    def _learn(self, rows: Tensor, codes: Tensor) -> None:
         """Count the batch's uses, move an averaged codebook, revive what is dead."""
         if self.average_decay is None and self.revive_below is None:
             return
-        rows, codes = self._rows(inputs), codes.flatten()
         decay = USAGE_DECAY if self.average_decay is None else self.average_decay
         uses = _summed(torch.bincount(codes, minlength=self.count).to(self.usage))
         self.usage.lerp_(uses / uses.sum(), 1 - decay)

@@ -8,6 +8,7 @@ from latentia.command_line.program import Program
 
 COMMANDS = {
     "train": "train a model of images by a configuration",
+    "cross-validate": "train a model once for each fold, and give means and standard deviations",
     "evaluate": "measure a trained model: bits per dimension, use of its layers, nearest neighbours",
     "sample": "draw images at several temperatures",
     "interpolate": "go from one image to another at a chosen layer",

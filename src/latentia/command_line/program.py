@@ -69,7 +69,7 @@ class Program:
         if name not in self.commands:
             close = suggestion(name, self.commands)
             raise SettingError(f"There is no command {name}{close or f'; see {self.name} --help.'}")
-        command = import_module(f"{self.package}.{name}")
+        command = import_module(f"{self.package}.{name.replace('-', '_')}")
         records = parse(command.run, words[1:], prog=f"{self.name} {name}", settings_example=self.settings_example)
         return int(command.run(**records))
 

@@ -58,7 +58,7 @@ def run(arguments: Arguments, options: RunOptions) -> int:
     folder = options.out or Path("runs") / Path(arguments.configuration).stem
     with ExitStack() as stack:
         # Of several processes, one reports.
-        tell = _teller(stack.enter_context(progress_bar()) if is_first_process() else Bar(None))
+        tell = teller(stack.enter_context(progress_bar()) if is_first_process() else Bar(None))
         tensorboard = stack.enter_context(TensorBoard(folder / "tensorboard")) if options.tensorboard else None
 
         def on_progress(progress: Progress) -> None:
@@ -106,7 +106,7 @@ def _introduce(options: RunOptions, *, begun: bool) -> Callable[[ImageSet, Image
     return introduce
 
 
-def _teller(show: Bar) -> Callable[[Progress], None]:
+def teller(show: Bar) -> Callable[[Progress], None]:
     """Move the bar with each step, and say the figures of each evaluation."""
 
     def tell(progress: Progress) -> None:

@@ -83,7 +83,8 @@ def cross_validate(
     if workers < 1:
         raise SettingError(f"There must be at least one worker, not {workers}.")
     each = [replace(configuration, fold=fold) for fold in Fold.all(folds)]
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    # Dask's workers go by their own number of threads.
+    threads = None if cluster else max(1, (os.cpu_count() or 1) // workers)
     if workers == 1 and cluster is None:
         results = (_train_fold(one, folder, resume, None, on_progress) for one in each)
         return _gather(results, configuration, folder, on_fold)
@@ -110,7 +111,7 @@ def _backend(cluster: str | None) -> Iterator[None]:
     except ImportError as error:
         raise SettingError("A cluster needs Dask: pip install 'latentia[cluster]'.") from error
     try:
-        client = Client(cluster, timeout=20)
+        client = Client(cluster, timeout=10)  # type: ignore[no-untyped-call]  # Dask comes without types
     except (OSError, ValueError) as error:
         raise SettingError(f"There is no Dask scheduler at {cluster}: {error}") from error
     with client, joblib.parallel_config(backend="dask", client=client, wait_for_workers_timeout=60):
@@ -150,12 +151,16 @@ def _gather(
     folder: Path,
     on_fold: Callable[[FoldResult], None],
 ) -> CrossValidation:
-    done = []
-    for result in results:
+    done: list[FoldResult] = []
+    problems: list[LatentiaError] = []
+    for result in results:  # to the end: the other folds are worth having when one fails
         if isinstance(result, LatentiaError):
-            raise result
-        on_fold(result)
-        done.append(result)
+            problems.append(result)
+        else:
+            on_fold(result)
+            done.append(result)
+    if problems:
+        raise problems[0]
     validation = CrossValidation(folds=tuple(sorted(done, key=lambda one: one.number)))
     _write(validation, configuration, folder / "cross-validation.json")
     return validation

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -12,6 +14,7 @@ from latentia.distributions import (
     LogisticMixturePixels,
     LogisticPixels,
     Observation,
+    SquaredErrorPixels,
 )
 from latentia.errors import SettingError
 from latentia.randomness import seeded
@@ -26,6 +29,8 @@ OBSERVATIONS: list[Observation] = [
     BernoulliPixels(image_channels=3),
     CategoricalPixels(levels=8),
     CategoricalPixels(image_channels=1),
+    SquaredErrorPixels(),
+    SquaredErrorPixels(image_channels=3, levels=8),
 ]
 every_observation = pytest.mark.parametrize("observation", OBSERVATIONS, ids=repr)
 
@@ -51,7 +56,7 @@ def images(observation: Observation, count: int = 2) -> Tensor:
         BernoulliPixels(),
         *(
             kind(image_channels=1, levels=2**bits)
-            for kind in (LogisticMixturePixels, LogisticPixels, CategoricalPixels)
+            for kind in (LogisticMixturePixels, LogisticPixels, CategoricalPixels, SquaredErrorPixels)
             for bits in range(1, 9)
         ),
     ],
@@ -102,6 +107,8 @@ def test_half_precision_is_computed_in_float32(observation: Observation, dtype: 
     ("dtype", "scale"), [(torch.float16, 2e4), (torch.bfloat16, 1e30), (torch.float32, 50), (torch.float32, 1e30)]
 )
 def test_extreme_parameters_give_finite_gradients(observation: Observation, dtype: torch.dtype, scale: float) -> None:
+    if isinstance(observation, SquaredErrorPixels):
+        scale = min(scale, 1e15)  # of which float32 has the square
     parameters = (maps(observation).clamp(-3, 3) * scale).to(dtype).requires_grad_()
     log_prob = observation(parameters).log_prob(images(observation))
     # A loss in half precision is an average over the dimensions.
@@ -142,6 +149,25 @@ def test_bernoulli_pixels_are_torchs_bernoulli() -> None:
     torch.testing.assert_close(likelihood.log_prob(values), known.log_prob(values.double()).sum((1, 2, 3)))
     torch.testing.assert_close(likelihood.mean, known.mean)
     assert torch.equal(likelihood.representative.double(), (known.probs > 0.5).double())
+
+
+def test_minus_the_log_density_is_the_squared_error_of_the_shares_up_to_a_constant() -> None:
+    """Thesis B 2.1.2; and a level's mass is nearly that density times the width of its bin, 2/255."""
+    observation = SquaredErrorPixels()
+    means = maps(observation, torch.float64, scale=0.5)
+    levels = images(observation).clamp(1, 254)  # the outer bins take the tails
+    errors = (levels.double() / 255 - means).square().sum((1, 2, 3))
+    constant = 12 * (0.5 * math.log(4 * math.pi) - math.log(2 / 255))
+    torch.testing.assert_close(-observation(means).log_prob(levels), errors + constant, rtol=0, atol=1e-3)
+
+
+def test_the_representative_of_expected_shares_is_the_nearest_level() -> None:
+    levels = torch.arange(8, dtype=torch.float64)
+    shares = torch.stack([(levels - 0.49) / 7, levels / 7, (levels + 0.49) / 7])[:, None, None]
+    found = SquaredErrorPixels(levels=8)(shares).representative
+    assert torch.equal(found[:, 0, 0], levels.to(torch.uint8).expand(3, 8))
+    outside = SquaredErrorPixels(levels=8)(torch.tensor([-3.0, 4.0]).view(2, 1, 1, 1))
+    assert outside.representative.flatten().tolist() == [0, 7]
 
 
 def test_log_scales_below_the_floor_count_as_the_floor() -> None:

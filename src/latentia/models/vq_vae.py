@@ -140,8 +140,10 @@ class VQVAE(MultitaskModel):
         A prior that goes by classes is averaged over them, evenly; one that goes by known pixels is told of none.
         """
         if self.prior is None:
-            evenly = -codes[0].numel() * math.log(self.config.embeddings)
-            return torch.full((len(codes),), evenly, device=codes.device)
+            weights = next(self.parameters())
+            evenly = -math.prod(self.code_map) * math.log(self.config.embeddings)
+            dtype = torch.promote_types(weights.dtype, torch.float32)
+            return torch.full((len(codes),), evenly, dtype=dtype, device=codes.device)
         known = self.nothing_known(len(codes)) if self.prior.conditioned else None
         if not self.prior.classes:
             return self.prior.log_prob(codes, condition=known)

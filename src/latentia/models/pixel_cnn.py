@@ -19,6 +19,9 @@ from latentia.layers.raster_steps import RasterSteps
 from latentia.layers.shrinking import ShrinkingNetwork
 from latentia.models.base import AutoregressivePrior
 
+Kind = Literal["gated", "masked"]
+STACKS: dict[Kind, type[GatedStack | MaskedStack]] = {"gated": GatedStack, "masked": MaskedStack}
+
 Codes = Int64[Tensor, "batch height width"]
 Labels = Int64[Tensor, " batch"]
 Condition = Float[Tensor, "batch condition_channels rows columns"]
@@ -28,7 +31,7 @@ Condition = Float[Tensor, "batch condition_channels rows columns"]
 class PixelCNNConfig:
     """Size of a PixelCNN, and what it is given besides the codes."""
 
-    kind: Literal["gated", "masked"] = "gated"
+    kind: Kind = "gated"
     """"masked" is the original, which does not see all that comes before a place."""
     layers: int = 15
     """Layers that look at neighbours, as many as in the original."""
@@ -43,8 +46,6 @@ class PixelCNNConfig:
     """A prior given a map of the image's size, such as its known pixels and which these are."""
 
     def __post_init__(self) -> None:
-        if self.kind not in ("gated", "masked"):
-            raise SettingError(f"kind must be gated or masked; it is {self.kind}.")
         for name, least in (("layers", 1), ("channels", 1), ("classes", 0)):
             if getattr(self, name) < least:
                 raise SettingError(f"{name} must be {least} or more; it is {getattr(self, name)}.")
@@ -92,8 +93,7 @@ class PixelCNN(AutoregressivePrior):
         self.shrink = (
             ShrinkingNetwork(condition_channels, channels, height=height, width=width) if config.conditioned else None
         )
-        make_stack = GatedStack if config.kind == "gated" else MaskedStack
-        self.stack = make_stack(
+        self.stack = STACKS[config.kind](
             channels,
             [config.first_kernel_size] + [config.kernel_size] * (config.layers - 1),
             context=bool(config.classes) or config.conditioned,
@@ -141,6 +141,7 @@ class PixelCNN(AutoregressivePrior):
             raise SettingError(f"At least one map is drawn, not {count}.")
         if not temperature >= 0:
             raise SettingError(f"A temperature is a number from 0 up, not {temperature}.")
+        self._check_given(count, labels, condition)
         predict = self.predict if cached else self._predict_from_whole_maps
         with evaluation_mode(self) as device:
             codes = torch.zeros(count, self.height, self.width, dtype=torch.int64, device=device)
@@ -187,8 +188,7 @@ class PixelCNN(AutoregressivePrior):
         self, count: int, labels: Labels | None, condition: Condition | None
     ) -> Float[Tensor, "batch channels _ _"] | None:
         """What all layers add: (batch, channels, height, width), or 1×1 where a class is all that is given."""
-        self._check_labels(count, labels)
-        self._check_condition(count, condition)
+        self._check_given(count, labels, condition)
         parts = []
         if self.embed_label is not None:
             parts.append(self.embed_label(labels)[:, :, None, None])
@@ -204,6 +204,10 @@ class PixelCNN(AutoregressivePrior):
             raise SettingError(
                 f"The prior wants codes 0 to {self.codes - 1}; it got {int(codes.min())} to {int(codes.max())}."
             )
+
+    def _check_given(self, count: int, labels: Tensor | None, condition: Tensor | None) -> None:
+        self._check_labels(count, labels)
+        self._check_condition(count, condition)
 
     def _check_labels(self, count: int, labels: Tensor | None) -> None:
         if labels is None:

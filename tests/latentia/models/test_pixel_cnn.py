@@ -264,6 +264,12 @@ def test_dropout_acts_in_training_and_never_when_maps_are_drawn(kind: str) -> No
     assert torch.equal(draws[0], draws[2])
 
 
+def test_drawn_maps_may_take_part_in_training() -> None:
+    model = make("gated")
+    model.log_prob(model.sample(2)).sum().backward()
+    assert model.head.weight.grad is not None
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [

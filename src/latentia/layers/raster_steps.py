@@ -50,7 +50,8 @@ class RowConvolution:
         self.window[:, :-1] = self.window[:, 1:].clone()
         self.window[:, -1, margin : margin + newest.shape[1]] = newest
         patches = self.window.unfold(2, self.columns, 1)  # (batch, rows, width, in, columns)
-        return functional.linear(patches.permute(0, 2, 1, 4, 3).flatten(2), self.weight, self.bias)
+        matrix = patches.permute(0, 2, 1, 4, 3).flatten(2).flatten(0, 1)  # one product, not one for each map
+        return functional.linear(matrix, self.weight, self.bias).unflatten(0, newest.shape[:2])
 
 
 class PlaceConvolution:

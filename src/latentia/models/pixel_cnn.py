@@ -161,7 +161,7 @@ class PixelCNN(AutoregressivePrior):
         self._check_codes(codes)
         context = self._context(len(codes), labels, condition)
         if context is not None:
-            context = context.expand(-1, -1, self.height, self.width).movedim(1, -1)
+            context = context.expand(-1, -1, self.height, self.width).movedim(1, -1).contiguous()
         steps: RasterSteps = self.stack.steps(batch=len(codes), width=self.width)
         above = self.embed.weight.new_zeros(len(codes), self.width, self.config.channels)
         for row in range(self.height):

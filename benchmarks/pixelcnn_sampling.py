@@ -115,7 +115,8 @@ def main() -> None:
     if options.quick:
         return
     options.out.mkdir(parents=True, exist_ok=True)
-    target = options.out / f"pixelcnn_sampling-{options.device.type}-{date.today().isoformat()}.json"
+    where = f"{options.device.type}-{options.threads}" if options.device.type == "cpu" else options.device.type
+    target = options.out / f"pixelcnn_sampling-{where}-{date.today().isoformat()}.json"
     target.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"written to {target}")
 

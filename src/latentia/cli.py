@@ -9,6 +9,7 @@ from latentia.command_line.program import Program
 COMMANDS = {
     "train": "train a model of images by a configuration",
     "cross-validate": "train a model once for each fold, and give means and standard deviations",
+    "prior": "learn a prior over the codes of a trained VQ-VAE, so that it can be sampled",
     "evaluate": "measure a trained model: bits per dimension, use of its layers, nearest neighbours",
     "sample": "draw images at several temperatures",
     "interpolate": "go from one image to another at a chosen layer",

@@ -83,7 +83,7 @@ class ModelOptions:
         if self.out is not None:
             check_output_folder(self.out)
         run = load_run(self.run, self.set)
-        run.model.to(_device(self.device))
+        run.model.to(device_of(self.device))
         return run
 
     def folder(self, name: str) -> Path:
@@ -115,7 +115,8 @@ class RunOptions(ModelOptions):
         return images.tensor(np.array(places))
 
 
-def _device(name: str) -> str:
+def device_of(name: str) -> str:
+    """Give the device of a name, the best one there is for "auto". Errors: SettingError where it is not there."""
     import torch
 
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}

@@ -51,7 +51,8 @@ class RowConvolution:
         self.window[:, -1, margin : margin + newest.shape[1]] = newest
         patches = self.window.unfold(2, self.columns, 1)  # (batch, rows, width, in, columns)
         matrix = patches.permute(0, 2, 1, 4, 3).flatten(2).flatten(0, 1)  # one product, not one for each map
-        return functional.linear(matrix, self.weight, self.bias).unflatten(0, newest.shape[:2])
+        computed: Tensor = functional.linear(matrix, self.weight, self.bias)
+        return computed.view(*newest.shape[:2], -1)
 
 
 class PlaceConvolution:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -66,6 +66,7 @@ MODELS = Choice(
 )
 ModelConfig = LadderVAEConfig | GaussianVAEConfig | MultitaskGaussianVAEConfig | VQVAEConfig
 MultitaskConfig = MultitaskGaussianVAEConfig | VQVAEConfig
+Record = TypeVar("Record")
 BOUND, TASKS = "bound", "tasks"
 TRAININGS = Choice(key="objective", kinds={BOUND: DensityTraining, TASKS: MultitaskTraining}, default=BOUND)
 Training = DensityTraining | MultitaskTraining
@@ -123,7 +124,7 @@ def read_configuration(name: str, changes: Sequence[str] = ()) -> Configuration:
     values = _read_yaml(find_configuration(name).read_bytes(), name)
     if values is None:
         raise SettingError(f"{name} is empty; a configuration has data, model and training.")
-    return _with_changes(values, changes, name)
+    return read_changed(Configuration, values, changes, name)
 
 
 def configuration_of(values: Any, name: str) -> Configuration:
@@ -149,11 +150,11 @@ def changed(configuration: Configuration, changes: Sequence[str], name: str) -> 
                 f"--set {change}: of a trained run only settings of the same kind of data can be changed; "
                 f"data.{DATA_SETS.key} is {kind}."
             )
-    return _with_changes(values, changes, name)
+    return read_changed(Configuration, values, changes, name)
 
 
-def write_yaml(configuration: Configuration) -> str:
-    """Give the YAML text of a configuration, with every setting, defaults too."""
+def write_yaml(configuration: Any) -> str:
+    """Give the YAML text of a configuration or another record of settings, with every setting, defaults too."""
     return str(yaml.safe_dump(plain(configuration), sort_keys=False, allow_unicode=True))
 
 
@@ -182,23 +183,26 @@ def _read_yaml(text: str | bytes, name: str) -> Any:
         raise SettingError(f"{name}: there is no YAML{where}: {cause}.") from error
 
 
-def _with_changes(values: Any, changes: Sequence[str], name: str) -> Configuration:
-    """Change values and read them. Errors: SettingError, which begins with the file or the change that it is due to."""
+def read_changed(kind: type[Record], values: Any, changes: Sequence[str], name: str) -> Record:
+    """Change plain values and read them as a record.
+
+    Errors: SettingError, which begins with the file or the change that it is due to.
+    """
     steps = [(name, values)]
     for change in changes:
         steps.append((f"--set {change}", deepcopy(steps[-1][1])))
         _change(steps[-1][1], change)
     try:
-        configuration: Configuration = read(Configuration, steps[-1][1])
+        record: Record = read(kind, steps[-1][1])
     except SettingError as error:
-        due = next(source for source, values in steps if _refusal(values) == str(error))
+        due = next(source for source, values in steps if _refusal(kind, values) == str(error))
         raise SettingError(f"{due}: {error}") from error
-    return configuration
+    return record
 
 
-def _refusal(values: Any) -> str | None:
+def _refusal(kind: type, values: Any) -> str | None:
     try:
-        read(Configuration, values)
+        read(kind, values)
     except SettingError as error:
         return str(error)
     return None

@@ -14,8 +14,10 @@ from latentia.evaluation.bits_per_dimension import Weights
 from latentia.files import atomic_path, remove_unfinished
 from latentia.folders import check_output_folder, make_folder
 from latentia.models.base import LatentVariableModel
+from latentia.models.vq_vae import VQVAE
 from latentia.runs.configuration import Configuration, changed, read_configuration, write_yaml
 from latentia.runs.model_file import load_model
+from latentia.runs.prior_file import attach_prior
 from latentia.runs.settings import plain
 from latentia.training import run_record, write_record
 
@@ -178,7 +180,10 @@ def load_run(path: Path, changes: tuple[str, ...] = ()) -> Run:
     if not folder.model.is_file():
         raise CheckpointError(f"The run in {path} has no model yet: its first evaluation makes one.")
     configuration = changed(trained, changes, str(folder.configuration)) if changes else trained
-    return Run(folder=folder, configuration=configuration, model=load_model(folder.model, trained.model))
+    model = load_model(folder.model, trained.model)
+    if isinstance(model, VQVAE):
+        attach_prior(model, path, folder.model)
+    return Run(folder=folder, configuration=configuration, model=model)
 
 
 def _flat(configuration: Configuration) -> dict[str, Any]:

@@ -1,0 +1,146 @@
+"""The second stage of a VQ-VAE's training: a prior over its codes, kept in the folder of its run (thesis B 2.2.2)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor, nn
+
+from latentia.data import Split
+from latentia.data.code_maps import CodeMaps, ShuffledCodeMaps
+from latentia.errors import CheckpointError, DataError, SettingError
+from latentia.evaluation_mode import blocks, evaluation_mode
+from latentia.folders import make_folder
+from latentia.masks import Masking, apply_mask, mask_keys
+from latentia.models.pixel_cnn import PixelCNNConfig
+from latentia.models.vq_vae import VQVAE
+from latentia.randomness import seeded
+from latentia.runs.configuration import read_changed
+from latentia.runs.folder import Run
+from latentia.runs.prior_file import PriorFolder, build_prior, checksum, save_prior
+from latentia.runs.settings import plain
+from latentia.training import Outcome, Progress, fit, run_record, write_record
+from latentia.training.prior import PriorTraining, prior_task
+
+PASSES = 20
+"""Over the codes of the training images, where nothing else is said."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorConfiguration:
+    """All that decides a prior, besides the run that it belongs to."""
+
+    prior: PixelCNNConfig = field(default_factory=PixelCNNConfig)
+    training: PriorTraining = field(default_factory=lambda: PriorTraining(passes=PASSES))
+    masking: Masking = field(default_factory=lambda: Masking(places="uniform", exponent=40.0))
+    """Which pixels a conditioned prior is told of; with few or none at times, it learns to do without."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise SettingError(f"seed must be 0 or more, not {self.seed}.")
+
+
+def read_prior_configuration(changes: Sequence[str]) -> PriorConfiguration:
+    """Give the settings with changes such as `prior.layers=10`. Errors: SettingError, which begins with the change."""
+    has_length = any(change.partition("=")[0].strip() in ("training.steps", "training.passes") for change in changes)
+    values = {} if has_length else {"training": {"passes": PASSES}}
+    return read_changed(PriorConfiguration, values, changes, "The prior")
+
+
+def train_prior(
+    run: Run,
+    configuration: PriorConfiguration,
+    *,
+    resume: bool = False,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Outcome:
+    """Learn a prior of the codes of a run's training images, and keep it in the run's folder.
+
+    Errors: SettingError where the run's model is no VQ-VAE, the settings do not fit it, or there is a prior already;
+    DataError where a prior of classes finds no labels; as `fit`.
+    """
+    model = run.model
+    if not isinstance(model, VQVAE):
+        raise SettingError(f"The model of {run.folder.path} is no VQ-VAE: it needs no prior to be learned.")
+    place = PriorFolder(run=run.folder.path)
+    _check_folder(place, configuration, run, resume=resume)
+    train, validation = (_code_maps(run, model, configuration, split) for split in (Split.TRAIN, Split.VALIDATION))
+    batches = ShuffledCodeMaps(maps=train, batch=configuration.training.batch, seed=configuration.seed)
+    with seeded(configuration.seed):
+        prior = build_prior(configuration.prior, model)
+    task = prior_task(prior, batches, validation, configuration.training, condition=_condition(model, configuration))
+    make_folder(place.path)
+    record = run_record(
+        config=plain(configuration),
+        seed=configuration.seed,
+        data={"model": checksum(run.folder.model)},
+        source=Path(__file__),
+    )
+    write_record(record, place.record)
+
+    def keep(module: nn.Module, progress: Progress) -> None:
+        scores = [row["score"] for row in progress.history]
+        if scores[-1] <= min(scores):
+            save_prior(module, configuration.prior, of=run.folder.model, path=place.model)
+
+    outcome = fit(
+        task,
+        configuration.training.loop(configuration.seed),
+        checkpoint=place.checkpoint,
+        resume=resume,
+        on_progress=on_progress,
+        on_evaluation=keep,
+    )
+    model.prior = prior.eval()
+    return outcome
+
+
+def _check_folder(place: PriorFolder, configuration: PriorConfiguration, run: Run, *, resume: bool) -> None:
+    if not place.record.is_file():
+        return
+    if not resume:
+        raise SettingError(f"{place.path} holds a prior already; go on with it by --resume, or delete that folder.")
+    try:
+        record = json.loads(place.record.read_text(encoding="utf-8"))
+        before, of = record["config"], record["data_sha256"]["model"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{place.record} is damaged.") from error
+    if before != json.loads(json.dumps(plain(configuration))) or of != checksum(run.folder.model):
+        raise SettingError(f"{place.path} holds a prior of other settings or of an earlier model; delete that folder.")
+
+
+def _code_maps(run: Run, model: VQVAE, configuration: PriorConfiguration, split: Split) -> CodeMaps:
+    images = run.images(split)
+    classes = configuration.prior.classes
+    labels = getattr(images, "labels", None) if classes else None
+    if classes and labels is None:
+        raise DataError(f"prior.classes is {classes}, but {images.name} has no labels.")
+    codes = []
+    with evaluation_mode(model) as device:
+        for block in blocks(len(images), 256):
+            found = model.encode(model.as_values(images.tensor(block).to(device))).codes
+            assert found is not None
+            codes.append(found.cpu())
+    return CodeMaps(
+        codes=torch.cat(codes),
+        labels=None if labels is None else torch.from_numpy(labels),
+        images=images.tensor(slice(None)) if configuration.prior.conditioned else None,
+    )
+
+
+def _condition(model: VQVAE, configuration: PriorConfiguration) -> Callable[[Tensor, Generator], Tensor] | None:
+    if not configuration.prior.conditioned:
+        return None
+
+    def draw(images: Tensor, generator: Generator) -> Tensor:
+        values = model.as_values(images)
+        keys = mask_keys(int(torch.randint(2**62, (), generator=generator)), count=len(values))
+        mask = configuration.masking.draw(keys, *values.shape[2:])
+        return apply_mask(values, mask.to(values.device))
+
+    return draw

@@ -86,8 +86,13 @@ class Budget:
     held_out: int | None = None
     """Measure the first so many images of a fold alone."""
     families: tuple[str, ...] = tuple(FAMILIES)
+    methods: tuple[str, ...] = tuple(METHODS)
     shrunk: bool = False
     """Small networks, to see that everything runs."""
+
+    def only(self, families: tuple[str, ...], methods: tuple[str, ...]) -> Budget:
+        """The same for some of the rows."""
+        return replace(self, families=families, methods=methods)
 
 
 BUDGETS = {
@@ -142,7 +147,7 @@ def jobs(budget: Budget) -> list[Job]:
         Job(family=family, method=method, fold=fold)
         for fold in range(1, budget.folds + 1)
         for family in sorted(budget.families, key=_effort)
-        for method in METHODS
+        for method in budget.methods
     ]
 
 

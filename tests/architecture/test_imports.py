@@ -94,7 +94,7 @@ def normal(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
-@pytest.mark.parametrize(("package", "extras"), [("latentia", ["triton"]), ("spindle", ["spindle", "mne"])])
+@pytest.mark.parametrize(("package", "extras"), [("latentia", ["triton", "cluster"]), ("spindle", ["spindle", "mne"])])
 def test_every_imported_library_is_a_declared_dependency(
     sources: list[Any], pytestconfig: pytest.Config, package: str, extras: list[str]
 ) -> None:

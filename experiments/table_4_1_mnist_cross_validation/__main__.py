@@ -1,0 +1,63 @@
+"""Run the experiment from the command line; see README.md in this folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from experiments.common import command_line, write_json, write_text
+from experiments.density import claim_work
+from experiments.table_4_1_mnist_cross_validation.protocol import BUDGETS, Job
+from experiments.table_4_1_mnist_cross_validation.tables import findings, markdown
+from experiments.table_4_1_mnist_cross_validation.trainings import show_jobs
+from latentia.data import Split
+from latentia.runs.settings import plain
+from latentia.training import run_record
+
+CLAIM = (
+    "Thesis B, Table 4.1: a VAE that learns to reconstruct with and without known pixels, by two decoders or a single "
+    "one, reconstructs otherwise without them, and its latent variables cost less or more."
+)
+RESULTS = Path(__file__).with_name("results")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run with these words, or with the command line's own; return the exit code."""
+    return command_line(
+        experiment,
+        name="table_4_1_mnist_cross_validation",
+        says="Table 4.1 of thesis B: 45 rows of multitask VAEs on MNIST. A run that was killed goes on.",
+        budgets=tuple(BUDGETS),
+        results=RESULTS,
+        words=words,
+    )
+
+
+def experiment(budget: str, folder: Path, seed: int) -> None:
+    """Train all rows, or go on with it, and write BUDGET.json and BUDGET.md to `folder`."""
+    setting = BUDGETS[budget]
+    data = Job(family="VQ-VAE 1", method="base", fold=1).configuration(setting, seed)
+    checksums = {str(split): data.load(split).sha256 for split in (Split.TRAIN, Split.VALIDATION)}
+    record = run_record(config=plain(setting), seed=seed, data=checksums, source=Path(__file__))
+    work = claim_work(folder / "work" / f"{budget}-seed{seed}", record)
+    runs = show_jobs(setting, seed, work)
+    result = {
+        "experiment": "table_4_1_mnist_cross_validation",
+        "claim": CLAIM,
+        "simulated": False,
+        "budget": budget,
+        "shrunk": setting.shrunk,
+        **record,
+        "findings": findings([run for run in runs if run["figures"] is not None]),
+        "runs": runs,
+    }
+    write_json(result, folder / f"{budget}.json")
+    write_text(markdown(result), folder / f"{budget}.md")
+    Console().print(f"The table is in {folder / f'{budget}.md'}, all figures in {folder / f'{budget}.json'}.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

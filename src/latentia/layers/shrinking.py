@@ -9,9 +9,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from latentia.layers.strided import ResidualBlock
+
 
 class ShrinkingNetwork(nn.Module):
-    """Three 3×3 convolutions, which halve a side while it is at least twice the grid's, then two residual blocks.
+    """Three 3×3 convolutions, which halve a side while it is at least twice the grid's, then four residual blocks.
 
     What is left of a ratio that is no power of two, or above 8, an average over neighbours does. The strides follow
     from the map's size, so that one network serves maps of any size: from 28×28 to 7×7 they are 2, 2, 1.
@@ -19,7 +21,7 @@ class ShrinkingNetwork(nn.Module):
     Shapes: (batch, in_channels, rows, columns) → (batch, out_channels, height, width).
     """
 
-    CONVOLUTIONS, BLOCKS = 3, 2
+    CONVOLUTIONS, BLOCKS = 3, 4
     convolutions: Iterable[Any]
 
     def __init__(self, in_channels: int, out_channels: int, *, height: int, width: int) -> None:
@@ -27,7 +29,7 @@ class ShrinkingNetwork(nn.Module):
         self.size = (height, width)
         inputs = [in_channels] + [out_channels] * (self.CONVOLUTIONS - 1)
         self.convolutions = nn.ModuleList(nn.Conv2d(count, out_channels, 3, padding=1) for count in inputs)
-        self.blocks = nn.ModuleList(_residual(out_channels) for _ in range(self.BLOCKS))
+        self.blocks = nn.Sequential(*(ResidualBlock(out_channels) for _ in range(self.BLOCKS)))
 
     def forward(self, image: Float[Tensor, "batch in rows columns"]) -> Float[Tensor, "batch out height width"]:
         """Shrink the map."""
@@ -37,12 +39,5 @@ class ShrinkingNetwork(nn.Module):
             hidden = functional.conv2d(hidden, layer.weight, layer.bias, stride=stride, padding=1).relu()
         if hidden.shape[-2:] != self.size:
             hidden = functional.adaptive_avg_pool2d(hidden, self.size)
-        for block in self.blocks:
-            hidden = hidden + block(hidden)
-        return hidden
-
-
-def _residual(channels: int) -> nn.Module:
-    return nn.Sequential(
-        nn.ReLU(), nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU(), nn.Conv2d(channels, channels, 3, padding=1)
-    )
+        shrunk: Tensor = self.blocks(hidden)
+        return shrunk

@@ -12,10 +12,10 @@ from latentia.layers.shrinking import ShrinkingNetwork
 )
 def test_every_pixel_of_any_image_reaches_the_grid(image: tuple[int, int], grid: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    network = ShrinkingNetwork(2, 12, height=grid[0], width=grid[1]).double()
+    network = ShrinkingNetwork(2, 32, height=grid[0], width=grid[1]).double()
     pixels = torch.randn(1, 2, *image, dtype=torch.float64, requires_grad=True)
     shrunk = network(pixels)
-    assert shrunk.shape == (1, 12, *grid)
+    assert shrunk.shape == (1, 32, *grid)
     shrunk.square().sum().backward()
     assert pixels.grad is not None
     assert pixels.grad.all()

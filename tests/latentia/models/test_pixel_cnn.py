@@ -27,9 +27,15 @@ def make(kind: str, size: Place = (3, 4), *, codes: int = 5, dtype: torch.dtype 
     settings = {"layers": 3, "channels": 8, "kernel_size": 3, "first_kernel_size": 5, **changes}
     torch.manual_seed(0)
     config = PixelCNNConfig(kind=kind, **settings)  # type: ignore[arg-type]
-    model = config.build(codes=codes, height=size[0], width=size[1], condition_channels=2).to(dtype).eval()
+    return config.build(codes=codes, height=size[0], width=size[1], condition_channels=2).to(dtype).eval()
+
+
+def make_uneven(kind: str, size: Place, *, codes: int, **changes: Any) -> PixelCNN:
+    """The probabilities of an untrained model are nearly even, which would hide what goes wrong with them."""
+    model: PixelCNN = make(kind, size, codes=codes, **changes)
     with torch.no_grad():
-        model.head.weight.mul_(4)  # an untrained model has nearly even probabilities, which hide what goes wrong
+        for parameter in model.parameters():
+            parameter.mul_(1.5)
     return model
 
 
@@ -123,7 +129,7 @@ def test_the_masked_kind_does_not_see_a_wedge_to_the_right() -> None:
 @pytest.mark.parametrize(("codes", "size"), [(2, (2, 3)), (3, (2, 2))])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_probabilities_of_all_maps_sum_to_one(kind: str, codes: int, size: Place, given: str) -> None:
-    model = make(kind, size, codes=codes, **GIVEN[given])
+    model = make_uneven(kind, size, codes=codes, **GIVEN[given])
     everything = all_maps(model)
     with torch.no_grad():
         probabilities = model.log_prob(everything, **repeated(given_to(model, 1), len(everything))).exp()
@@ -137,10 +143,10 @@ def all_maps(model: PixelCNN) -> Tensor:
     return torch.cartesian_prod(*[levels] * (model.height * model.width)).view(-1, model.height, model.width)
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.6])
+@pytest.mark.parametrize("temperature", [1.0, 1.6])
 @pytest.mark.parametrize("kind", KINDS)
 def test_maps_are_drawn_as_often_as_their_probability_says(kind: str, temperature: float) -> None:
-    model = make(kind, (2, 2), codes=3, classes=3)
+    model = make_uneven(kind, (2, 2), codes=3, classes=3)
     count, everything = 20_000, all_maps(model)
     label = torch.ones(1, dtype=torch.int64)
     with seeded(0), torch.no_grad():
@@ -224,7 +230,7 @@ def test_a_few_maps_are_learned_by_heart(kind: str, given: str) -> None:
     codes, known = maps_of(model, 3), given_to(model, 3)
     known = {name: value if name == "labels" else value.float() for name, value in known.items()}
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for _ in range(120):
+    for _ in range(250):
         optimizer.zero_grad()
         loss = -model.log_prob(codes, **known).mean()
         loss.backward()

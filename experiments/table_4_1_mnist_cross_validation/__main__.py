@@ -10,6 +10,7 @@ from rich.console import Console
 
 from experiments.common import command_line, write_json, write_text
 from experiments.density import claim_work
+from experiments.table_4_1_mnist_cross_validation.figures import draw_curves, draw_reconstructions
 from experiments.table_4_1_mnist_cross_validation.protocol import BUDGETS, Job
 from experiments.table_4_1_mnist_cross_validation.tables import findings, markdown
 from experiments.table_4_1_mnist_cross_validation.trainings import show_jobs
@@ -56,6 +57,8 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
     }
     write_json(result, folder / f"{budget}.json")
     write_text(markdown(result), folder / f"{budget}.md")
+    draw_curves(runs, folder / f"{budget}-curves.png")
+    draw_reconstructions(setting.families, work, folder / f"{budget}-reconstructions.png")
     Console().print(f"The table is in {folder / f'{budget}.md'}, all figures in {folder / f'{budget}.json'}.")
 
 

@@ -47,12 +47,16 @@ CURVES = (
 def draw_curves(runs: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Draw a row of two panels for each figure: cost of the latent variables, error without known pixels."""
     trained = {(run["family"], run["method"]): run for run in runs if run["fold"] == 1 and run["figures"]}
-    figure = Figure(figsize=(9, 2.6 * len(CURVES)), layout="constrained")
-    panels = figure.subplots(len(CURVES), 2, squeeze=False)
-    for curves, (left, right) in zip(CURVES, panels, strict=True):
-        family = next((one for one in curves.families if (one, curves.method) in trained), None)
-        if family is None:
-            continue
+    drawn = []
+    for curves in CURVES:
+        there = (one for one in curves.families if {(one, "base"), (one, curves.method)} <= set(trained))
+        if family := next(there, None):
+            drawn.append((curves, family))
+    if not drawn:
+        return
+    figure = Figure(figsize=(9, 2.6 * len(drawn)), layout="constrained")
+    panels = figure.subplots(len(drawn), 2, squeeze=False)
+    for (curves, family), (left, right) in zip(drawn, panels, strict=True):
         cost = "divergence, nats" if family.startswith("Gaussian") else "VQ loss"
         for axes, name, says in ((left, "latent_cost", cost), (right, "unconditioned_error", "error without pixels")):
             for method in ("base", curves.method):

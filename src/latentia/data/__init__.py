@@ -1,6 +1,7 @@
 """Data sets of images and fields, one file each, and the batches made of them. No data come with the project."""
 
 from latentia.data.batches import ShuffledImages
+from latentia.data.celeba import CelebA
 from latentia.data.celeba_hq import CelebAHQ
 from latentia.data.cifar10 import Cifar10
 from latentia.data.fields import FieldSet, NpzFields
@@ -12,6 +13,7 @@ from latentia.data.npz import NpzImages
 from latentia.data.omniglot import Omniglot
 
 __all__ = [
+    "CelebA",
     "CelebAHQ",
     "Cifar10",
     "DataSource",

@@ -18,7 +18,9 @@ def gaussian_divergence(
     """KL(N(loc, scale²) ‖ N(prior_loc, prior_scale²)) of each element in closed form, in at least float32.
 
     From log-scales no logarithm of a rounded ratio is taken: a posterior of scale e⁻¹⁰⁰ has a finite divergence, which
-    torch's `kl_divergence` puts at infinity.
+    torch's `kl_divergence` puts at infinity. With the prior N(0, 1) it is thesis B's.
+
+    Equation: B 2.1
     """
     loc, log_scale, prior_loc, prior_log_scale = map(at_least_float32, (loc, log_scale, prior_loc, prior_log_scale))
     log_ratio = log_scale - prior_log_scale

@@ -128,6 +128,8 @@ class SquaredErrorPixels(Observation):
 
     With that variance −log of the density is the squared error of the shares, up to a constant, which is what thesis B
     trains on (2.1.2). A density is no probability of a level, so this one is cut into bins, as the others are.
+
+    Equation: B 2.2
     """
 
     image_channels: int = 1

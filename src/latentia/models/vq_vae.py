@@ -121,7 +121,9 @@ class VQVAE(MultitaskModel):
     def infer(self, images: Integer[Tensor, "batch channels height width"]) -> Inference:
         """Find the codes; the posterior is certain of them, so that the divergence is −log p(codes) (eq. 2.4).
 
-        Equation: B 2.4. Errors: DataError for images of another format.
+        Errors: DataError for images of another format.
+
+        Equation: B 2.4
         """
         latent = self.encode(self.shares(images))
         assert latent.codes is not None

@@ -14,6 +14,7 @@ import yaml
 
 from latentia.configs import find_configuration
 from latentia.data import (
+    CelebA,
     CelebAHQ,
     Cifar10,
     DataSource,
@@ -40,6 +41,7 @@ DATA_SETS = Choice(
     kinds={
         "cifar10": Cifar10,
         "imagenet32": ImageNet32,
+        "celeba": CelebA,
         "celeba_hq": CelebAHQ,
         "mnist": Mnist,
         "omniglot": Omniglot,

@@ -74,6 +74,13 @@ def test_the_vq_latent_variables_are_vectors_of_the_codebook_to_the_bit_and_the_
     assert torch.equal(latent.codes.flatten(), distances.argmin(1))
 
 
+def test_settings_of_the_codebook_reach_the_quantizer() -> None:
+    model = build(vq(codebook_decay=0.9, revive_below=0.25))
+    assert isinstance(model, VQVAE)
+    assert (model.quantizer.average_decay, model.quantizer.revive_below) == (0.9, 0.25)
+    assert model.codebook_size == model.quantizer.count == 16
+
+
 def test_the_decoders_gradient_goes_straight_through_to_the_encoder() -> None:
     model = build(vq())
     assert isinstance(model, VQVAE)

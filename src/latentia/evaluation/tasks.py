@@ -50,7 +50,7 @@ def evaluate_tasks(
     """
     count, (_, height, width) = len(values), model.image_format.shape
     unconditioned, conditioned, cost = (torch.empty(count, dtype=torch.float64) for _ in range(3))
-    masks = None if masking is None else masking.draw(mask_keys(seed, MASKS, count=count), height, width)
+    known, keys = torch.empty_like(cost), mask_keys(seed, MASKS, count=count)
     codes: list[Int64[Tensor, "batch places"]] = []
     with evaluation_mode(model, autocast) as device:
         for block in blocks(count, batch):
@@ -58,16 +58,18 @@ def evaluate_tasks(
             with seeded(seed, block.start, device=device):
                 latent = model.encode(truth)
             unconditioned[block] = _error(model.decode(latent.values), truth)
-            if masks is not None:
-                given = model.decode_given(latent.values, apply_mask(truth, masks[block].to(device)))
+            if masking is not None:
+                mask = masking.draw(keys[block], height, width)
+                given = model.decode_given(latent.values, apply_mask(truth, mask.to(device)))
                 conditioned[block] = _error(given, truth)
+                known[block] = mask.flatten(1).sum(1).double()
             cost[block] = latent.cost.cpu().double()
             if latent.codes is not None:
                 codes.append(latent.codes.flatten(1).cpu())
     return TaskFigures(
         unconditioned=unconditioned,
-        conditioned=None if masks is None else conditioned,
-        known=None if masks is None else masks.flatten(1).sum(1).double(),
+        conditioned=None if masking is None else conditioned,
+        known=None if masking is None else known,
         cost=cost,
         usage=code_usage(torch.cat(codes), model.codebook_size) if model.codebook_size is not None else None,
     )

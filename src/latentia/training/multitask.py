@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +15,6 @@ from latentia.evaluation.tasks import TaskFigures, evaluate_tasks
 from latentia.masks import Masking, mask_keys
 from latentia.models.base import CONDITIONED, UNCONDITIONED, MultitaskModel
 from latentia.objectives import FixedWeights, SoftAdapt, TaskWeights, linear_ramp
-from latentia.training.processes import mean_over_processes
 from latentia.training.settings import OptimizerName, TrainingSettings
 from latentia.training.task import Batches, Evaluation, Loss, StepContext, Task
 
@@ -32,7 +32,7 @@ class Balancing:
     beta: float = 1e-4
     """Of SoftAdapt; the thesis' figures are with 1e-4 for Gaussian models and 5e-3 for vector-quantized ones."""
     every: int = 101
-    """Steps between changes of the weights; of micro-batches each counts."""
+    """Steps between changes of the weights."""
     order: int = 1
     """Accuracy of the finite differences that say how fast a loss falls."""
 
@@ -114,8 +114,6 @@ def multitask_task(
         terms = module.model.terms(values, _mask(values, training, context))
         errors = terms.errors.mean(0)
         cost = terms.latent.cost.mean()
-        if torch.is_grad_enabled() and len(errors) == len(base):
-            module.weights.observe(mean_over_processes(errors.detach()))
         weights = (module.weights() * base.to(errors))[: len(errors)].to(errors)
         share = linear_ramp(context.step, training.latent_warm_up)
         value = module.model.error_weight * (weights * errors).sum() + training.latent_weight * share * cost
@@ -132,13 +130,20 @@ def multitask_task(
         score = module.model.error_weight * trained + training.latent_weight * figures[COST]
         return Evaluation(score=score, figures={**figures, **_weights(module)})
 
+    def after_step(figures: Mapping[str, float]) -> None:
+        errors = [figures[name] for name in map(error_name, model.tasks) if name in figures]
+        if len(errors) == len(base):
+            balanced.weights.observe(torch.tensor(errors, dtype=torch.float64))
+
+    balanced = Balanced(model, training.balancing.make(len(model.tasks)))
     return Task(
-        module=Balanced(model, training.balancing.make(len(model.tasks))),
+        module=balanced,
         optimizer=training.make_optimizer(model),
         batches=batches,
         loss=loss,
         evaluate=evaluate,
         rate=training.rate(len(batches)),
+        after_step=after_step,
     )
 
 

@@ -79,15 +79,6 @@ def total(fabric: Fabric, values: Tensor) -> Tensor:
     return values
 
 
-def mean_over_processes(values: Tensor) -> Tensor:
-    """Average something that each process has of its own share of a batch."""
-    if not distributed.is_available() or not distributed.is_initialized():
-        return values
-    shared = values.clone()
-    distributed.all_reduce(shared)
-    return shared / distributed.get_world_size()
-
-
 def of_first(fabric: Fabric, value: float) -> float:
     """The first process's value, on all of them."""
     if fabric.world_size == 1:

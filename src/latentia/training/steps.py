@@ -76,7 +76,9 @@ class Stepper(Generic[Batch]):
         *means, bad_anywhere = total(self.fabric, torch.cat([sums / self.settings.micro_batches, bad[None]])).tolist()
         if math.isfinite(means[0]) and not bad_anywhere:
             self.optimizer.step()
-            return StepResult(loss=means[0], figures=dict(zip(self.figure_names, means[1:], strict=True)))
+            figures = dict(zip(self.figure_names, means[1:], strict=True))
+            self.task.after_step(figures)
+            return StepResult(loss=means[0], figures=figures)
         self._undo(buffers)
         return StepResult(loss=math.nan)
 

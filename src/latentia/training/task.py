@@ -63,6 +63,10 @@ def constant_rate(step: int) -> float:
     return 1.0
 
 
+def look_at_nothing(figures: Mapping[str, float]) -> None:
+    """Learn nothing from the figures of a step."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task(Generic[Batch]):
     """What is trained, on what, towards what.
@@ -79,6 +83,9 @@ class Task(Generic[Batch]):
     """Draws the same random numbers each time it is called, so that scores differ by the weights alone."""
     rate: Callable[[int], float] = constant_rate
     """Factor on the optimizer's learning rates at a step (0, 1, …); without a state, so that resuming is exact."""
+    after_step: Callable[[Mapping[str, float]], None] = look_at_nothing
+    """Gets the figures of each step that was not skipped: means over its micro-batches, the same in every process. What
+    it keeps of them belongs into buffers of the module, which checkpoints hold."""
 
 
 @dataclass(frozen=True, kw_only=True)

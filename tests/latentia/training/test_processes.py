@@ -21,8 +21,11 @@ from torch import Generator, Tensor, nn
 from latentia.data import ImageSet, ShuffledImages, Split
 from latentia.errors import SettingError, TrainingError
 from latentia.images import ImageFormat
+from latentia.masks import Masking
 from latentia.models.gaussian_vae import GaussianVAEConfig
 from latentia.models.ladder_vae import LadderVAEConfig, SpatialDependencyConfig
+from latentia.models.multitask_gaussian_vae import MultitaskGaussianVAEConfig
+from latentia.models.vq_vae import VQVAEConfig
 from latentia.training import (
     Evaluation,
     LoopSettings,
@@ -35,6 +38,7 @@ from latentia.training import (
     process_count,
 )
 from latentia.training.density import DensityTraining, density_task
+from latentia.training.multitask import Balancing, MultitaskTraining, multitask_task
 from latentia.training.processes import launch, part_of
 
 BATCHES = 6
@@ -48,6 +52,10 @@ DENSITIES = {
         sdn=SpatialDependencyConfig(features=(4, 3)),
     ),
     "gaussian": GaussianVAEConfig(widths=(4, 6), latent_size=3, components=2),
+}
+MULTITASK = {
+    "multitask gaussian": MultitaskGaussianVAEConfig(widths=(4, 6), latent_size=3, decoders="multi"),
+    "vq": VQVAEConfig(embeddings=8, embedding_size=3, widths=(4, 6), decoders="multi", condition="convolution"),
 }
 MISSING = "cuda" if torch.backends.mps.is_available() else "mps"
 """No machine has both."""
@@ -137,6 +145,36 @@ def train_density(folder: Path, name: str) -> None:
     train_and_keep(folder, task, training.loop(seed=7))
 
 
+def train_multitask(folder: Path, name: str) -> None:
+    """Train a model with two decoders, the second for a part of the steps, with weights that adapt."""
+    form = ImageFormat(channels=1, height=8, width=8, bits=3)
+    pixels = np.random.default_rng(0).integers(form.levels, size=(32, *form.shape), dtype=np.uint8)
+    images = ImageSet(images=pixels[:24], format=form, name="noise", split=Split.TRAIN)
+    training = MultitaskTraining(
+        steps=7,
+        batch=8,
+        micro_batches=2,
+        evaluate_steps=3,
+        learning_rate=0.005,
+        accelerator="cpu",
+        masking=Masking(share=0.2),
+        balancing=Balancing(kind="loss_weighted", beta=10.0, every=2),
+    )
+    torch.manual_seed(0)
+    model = MULTITASK[name].build(form).double()
+    batches = ShuffledImages(image_set=images, batch=training.batch, seed=7)
+    folder.mkdir(exist_ok=True)
+    task = multitask_task(model, batches, torch.from_numpy(pixels[24:]), training)
+    train_and_keep(folder, task, training.loop(seed=7))
+
+
+def train_models(folder: Path) -> None:
+    for name in DENSITIES:
+        train_density(folder / name, name)
+    for name in MULTITASK:
+        train_multitask(folder / name, name)
+
+
 def train_and_keep(
     folder: Path, task: Task[Any], settings: LoopSettings, *, kill_at: int = -1, resume: bool = False
 ) -> None:
@@ -197,11 +235,10 @@ def test_two_processes_train_models_of_images_to_the_losses_and_the_weights_of_o
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir()
     two.mkdir()
-    for name in DENSITIES:
-        train_density(one / name, name)
-    done = spawn(2, two, "densities")
+    train_models(one)
+    done = spawn(2, two, "models")
     assert done.returncode == 0, done.stderr
-    for name in DENSITIES:
+    for name in (*DENSITIES, *MULTITASK):
         assert_the_same(two / name, one / name, skipped=0)
 
 
@@ -268,9 +305,8 @@ def test_a_batch_that_cannot_be_cut_evenly_is_refused() -> None:
 
 
 if __name__ == "__main__":
-    if "densities" in sys.argv:
-        for density in DENSITIES:
-            train_density(Path(sys.argv[1]) / density, density)
+    if "models" in sys.argv:
+        train_models(Path(sys.argv[1]))
     else:
         train(
             Path(sys.argv[1]),

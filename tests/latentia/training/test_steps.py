@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -110,6 +110,20 @@ def test_figures_are_means_over_the_parts_and_may_be_tensors_or_numbers() -> Non
     assert result.figures["first"] == pytest.approx(float(points()[[0, 4], 0].mean()))
     assert result.figures["count"] == 4
     assert result.figures["value"] == pytest.approx(2 * result.loss)
+
+
+def test_after_a_step_the_task_gets_the_figures_of_all_its_parts_once_and_none_of_a_skipped_step() -> None:
+    told: list[Mapping[str, float]] = []
+
+    def loss(module: nn.Module, batch: Tensor, context: StepContext) -> Loss:
+        return Loss(value=module(batch).mean(), figures={"first": batch[0, 0]})
+
+    steps = stepper(linear(), loss=loss, micro_batches=2)
+    steps.task = replace(steps.task, after_step=told.append)
+    result = steps.take(points(), 0)
+    steps.take(points() * torch.nan, 1)
+    steps.look(0, points())
+    assert told == [result.figures]
 
 
 def test_the_rate_of_a_step_multiplies_the_learning_rate() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -16,7 +16,7 @@ from latentia.masks import Masking, mask_keys
 from latentia.models.base import CONDITIONED, UNCONDITIONED, MultitaskModel
 from latentia.objectives import FixedWeights, SoftAdapt, TaskWeights, linear_ramp
 from latentia.training.settings import OptimizerName, TrainingSettings
-from latentia.training.task import Batches, Evaluation, Loss, StepContext, Task
+from latentia.training.task import Batches, Evaluation, LoopSettings, Loss, StepContext, Task
 
 COST = "latent_cost"
 """Name of a figure: what the latent variables cost, in nats or in squared distances to the codebook."""
@@ -77,6 +77,10 @@ class MultitaskTraining(TrainingSettings):
                 raise SettingError(f"{name} must be 0 or more; it is {getattr(self, name)}.")
         if self.conditioned_steps is not None and self.conditioned_steps < 1:
             raise SettingError(f"conditioned_steps must be 1 or more; it is {self.conditioned_steps}.")
+
+    def loop(self, seed: int) -> LoopSettings:
+        """Give the settings of the loop."""
+        return replace(super().loop(seed), idle_parameters=self.conditioned_steps is not None)
 
 
 class Balanced(nn.Module):

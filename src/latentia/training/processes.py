@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, distributed
 
 from latentia.errors import SettingError
@@ -52,7 +53,7 @@ def launch(settings: LoopSettings) -> Fabric:
             accelerator=settings.accelerator,
             devices=local,
             num_nodes=world // local,
-            strategy="ddp" if world > 1 else "auto",
+            strategy=DDPStrategy(find_unused_parameters=settings.idle_parameters) if world > 1 else "auto",
             precision=settings.precision,
         )
     except (RuntimeError, ValueError) as error:

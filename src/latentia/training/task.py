@@ -115,6 +115,8 @@ class LoopSettings:
     precision; a run whose weights are beyond repair has nothing else."""
     precision: Precision = "32-true"
     accelerator: Accelerator = "auto"
+    idle_parameters: bool = False
+    """Whether a step may leave parameters without a gradient. Several processes must know, and look which."""
 
     def __post_init__(self) -> None:
         if (self.passes is None) == (self.steps is None):

@@ -159,6 +159,7 @@ def train_multitask(folder: Path, name: str) -> None:
         accelerator="cpu",
         masking=Masking(share=0.2),
         balancing=Balancing(kind="loss_weighted", beta=10.0, every=2),
+        conditioned_steps=5,
     )
     torch.manual_seed(0)
     model = MULTITASK[name].build(form).double()

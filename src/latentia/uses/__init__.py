@@ -1,5 +1,6 @@
-"""What a density with latent variables is good for: sampling, interpolation, neighbourhoods, reconstruction."""
+"""What models with latent variables are good for: sampling, interpolation, neighbourhoods, reconstruction, imputing."""
 
+from latentia.uses.imputation import Imputation, impute
 from latentia.uses.interpolation import Interpolation, interpolate
 from latentia.uses.latents import decode, encode
 from latentia.uses.neighbourhood import Neighbourhood, neighbourhood
@@ -16,6 +17,7 @@ from latentia.uses.reconstruction import Reconstruction, reconstruct
 from latentia.uses.sampling import Samples, sample
 
 __all__ = [
+    "Imputation",
     "Interpolation",
     "Neighbourhood",
     "Reconstruction",
@@ -28,6 +30,7 @@ __all__ = [
     "draw_reconstruction",
     "draw_samples",
     "encode",
+    "impute",
     "interpolate",
     "neighbourhood",
     "reconstruct",

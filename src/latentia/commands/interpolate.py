@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from latentia.command_line.options import option
 from latentia.commands.options import RunOptions, require_least, whole_numbers
-from latentia.commands.results import write_results
+from latentia.commands.results import write_drawn
 from latentia.errors import SettingError
 
 
@@ -47,6 +47,6 @@ def run(arguments: RunOptions, options: InterpolationOptions) -> int:
         batch=arguments.batch,
         seed=arguments.seed,
     )
-    picture = draw_interpolation(result, run.model.image_format.levels)
-    write_results(arguments.folder("interpolation"), f"interpolation-layer-{options.layer}", picture, result)
+    name = f"interpolation-layer-{options.layer}"
+    write_drawn(arguments, run, "interpolation", name, result, draw_interpolation)
     return 0

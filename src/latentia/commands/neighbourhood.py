@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from latentia.command_line.options import option
 from latentia.commands.options import RunOptions, temperatures, whole_numbers
-from latentia.commands.results import write_results
+from latentia.commands.results import write_drawn
 from latentia.errors import SettingError
 
 KEPT_LAYERS = (1, 2, 4)
@@ -51,6 +51,6 @@ def run(arguments: RunOptions, options: NeighbourhoodOptions) -> int:
         batch=arguments.batch,
         seed=arguments.seed,
     )
-    picture = draw_neighbourhood(around, run.model.image_format.levels)
-    write_results(arguments.folder("neighbourhood"), f"neighbourhood-{options.image}", picture, around)
+    name = f"neighbourhood-{options.image}"
+    write_drawn(arguments, run, "neighbourhood", name, around, draw_neighbourhood)
     return 0

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jaxtyping import UInt8
     from torch import Tensor
 
+    from latentia.data import DataSet
     from latentia.runs import Run
 
 Number = TypeVar("Number", int, float)
@@ -100,9 +101,27 @@ class RunOptions(ModelOptions):
     split: SplitName = option("test", "which part of its data is meant")
 
     def images(self, run: Run, places: tuple[int, ...]) -> UInt8[Tensor, "images channels height width"]:
-        """Load images by their places in the split, from 0. Errors: DataError where there is no such place."""
+        """Load images by their places in the split, from 0, and snapshots of a field as images.
+
+        Errors: DataError where there is no such place.
+        """
         import numpy as np
 
+        from latentia.data import pixels_of
+
+        return pixels_of(self._split_with(run, places), np.array(places))
+
+    def values(self, run: Run, places: tuple[int, ...]) -> Tensor:
+        """Load images by their places in the split, and snapshots of a field as they are.
+
+        Errors: DataError where there is no such place.
+        """
+        import numpy as np
+
+        return self._split_with(run, places).tensor(np.array(places))
+
+    def _split_with(self, run: Run, places: tuple[int, ...]) -> DataSet:
+        """Load the split, which has these places. Errors: DataError where there is no such place."""
         from latentia.data import Split
 
         images = run.images(Split(self.split))
@@ -112,7 +131,7 @@ class RunOptions(ModelOptions):
                     f"{images.name} has {len(images)} images in its split '{images.split}', counted from 0; there is "
                     f"no image {place}."
                 )
-        return images.tensor(np.array(places))
+        return images
 
 
 def device_of(name: str) -> str:

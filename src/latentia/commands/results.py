@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from latentia.command_line.screen import say
 from latentia.files import atomic_path
 from latentia.folders import check_output_file
 
 if TYPE_CHECKING:
+    from latentia.commands.options import ModelOptions
+    from latentia.runs import Run
     from latentia.uses.pictures import Picture
 
+Record = TypeVar("Record")
 
-def write_results(folder: Path, name: str, picture: Picture, record: Any) -> None:
-    """Write NAME.png, and NAME.npz with every field of a record, and say where. Errors: OutputError, OSError."""
+
+def write_drawn(
+    arguments: ModelOptions, run: Run, folder: str, name: str, record: Record, draw: Callable[[Record, int], Picture]
+) -> None:
+    """Draw a record of images, and write picture and arrays; a field is in colours, and its arrays in the file's units.
+
+    `folder` is where they are by default. Errors: as `write_results`; DataError where a field's scale cannot be loaded.
+    """
+    from latentia.uses import FieldColours
+    from latentia.uses.colours import images_of, in_colours
+
+    fields, levels = run.fields(), run.model.image_format.levels
+    arrays = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}  # type: ignore[arg-type]
+    if fields is not None:
+        arrays |= {key: fields.physical(pixels / (levels - 1)) for key, pixels in images_of(record).items()}
+    picture = draw(in_colours(record, None if fields is None else FieldColours(fields=fields)), levels)
+    write_results(arguments.folder(folder), name, picture, arrays)
+
+
+def write_results(folder: Path, name: str, picture: Picture, arrays: Mapping[str, Any]) -> None:
+    """Write NAME.png, and NAME.npz with all arrays, and say where. Errors: OutputError, OSError."""
     import numpy as np
 
     from latentia.uses import write_png
@@ -24,9 +47,7 @@ def write_results(folder: Path, name: str, picture: Picture, record: Any) -> Non
     for one in (path, path.with_suffix(".npz")):
         check_output_file(one)
     write_png(picture, path)
-    arrays: dict[str, Any] = {
-        field.name: np.asarray(getattr(record, field.name)) for field in dataclasses.fields(record)
-    }
+    written: dict[str, Any] = {key: np.asarray(value) for key, value in arrays.items()}
     with atomic_path(path.with_suffix(".npz")) as temporary:
-        np.savez_compressed(temporary, **arrays)
+        np.savez_compressed(temporary, **written)
     say(f"The picture is {path}; the arrays are in {path.with_suffix('.npz')}.")

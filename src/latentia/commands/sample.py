@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from latentia.command_line.options import option
 from latentia.commands.options import ModelOptions, require_least, temperatures
-from latentia.commands.results import write_results
+from latentia.commands.results import write_drawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,5 @@ def run(arguments: ModelOptions, options: SampleOptions) -> int:
         batch=arguments.batch,
         seed=arguments.seed,
     )
-    picture = draw_samples(samples, run.model.image_format.levels)
-    write_results(arguments.folder("samples"), "samples", picture, samples)
+    write_drawn(arguments, run, "samples", "samples", samples, draw_samples)
     return 0

@@ -14,7 +14,7 @@ from latentia.command_line.screen import say
 from latentia.configs import packaged
 
 if TYPE_CHECKING:
-    from latentia.data import ImageSet
+    from latentia.data import DataSet
     from latentia.training import Progress
 
 BITS = "bits_per_dimension"
@@ -89,18 +89,22 @@ def run(arguments: Arguments, options: RunOptions) -> int:
     return 0
 
 
-def _introduce(options: RunOptions, *, begun: bool) -> Callable[[ImageSet, ImageSet], None]:
+def _introduce(options: RunOptions, *, begun: bool) -> Callable[[DataSet, DataSet], None]:
     """Say what is trained on, and what is not as one may expect."""
+    from latentia.data import FieldSet
+    from latentia.data.archives import sizes
     from latentia.training import is_first_process
-    from latentia.uses.pictures import DRAWN_CHANNELS
+    from latentia.uses.colours import DRAWN_CHANNELS
 
-    def introduce(images: ImageSet, validation: ImageSet) -> None:
+    def introduce(images: DataSet, validation: DataSet) -> None:
         if not is_first_process():
             return
         if options.resume and not begun:
             say("There is no training yet to go on with: it begins.")
-        say(f"{images.name}: {len(images)} training and {len(validation)} validation images of {images.format}.")
-        if options.pictures and images.format.channels not in DRAWN_CHANNELS:
+        is_field = isinstance(images, FieldSet)
+        what = f"snapshots of {sizes(images.format.shape)}" if is_field else f"images of {images.format}"
+        say(f"{images.name}: {len(images)} training and {len(validation)} validation {what}.")
+        if options.pictures and not is_field and images.format.channels not in DRAWN_CHANNELS:
             say(f"No pictures are drawn of images with {images.format.channels} channels.")
 
     return introduce

@@ -4,7 +4,7 @@ from latentia.data.batches import ShuffledImages
 from latentia.data.celeba import CelebA
 from latentia.data.celeba_hq import CelebAHQ
 from latentia.data.cifar10 import Cifar10
-from latentia.data.fields import FieldSet, NpzFields
+from latentia.data.fields import DataSet, FieldSet, NpzFields, pixels_of
 from latentia.data.image_folder import ImageFolder
 from latentia.data.imagenet32 import ImageNet32
 from latentia.data.images import DataSource, ImageSet, Source, Split
@@ -16,6 +16,7 @@ __all__ = [
     "CelebA",
     "CelebAHQ",
     "Cifar10",
+    "DataSet",
     "DataSource",
     "FieldSet",
     "ImageFolder",
@@ -28,4 +29,5 @@ __all__ = [
     "ShuffledImages",
     "Source",
     "Split",
+    "pixels_of",
 ]

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Float64, Integer
+from jaxtyping import Bool, Float, Float32, Float64, Integer, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
 from latentia.data.archives import read_array, sizes, type_and_axes
-from latentia.data.images import Split, part_of_all
+from latentia.data.images import ImageSet, Split, part_of_all
 from latentia.errors import DataError, SettingError
 from latentia.images import ImageFormat
 
@@ -68,6 +68,10 @@ class FieldSet:
         """Copy some snapshots into a tensor, scaled."""
         return torch.from_numpy(np.array(self.values[places]))
 
+    def at(self, places: Integer[np.ndarray, " count"], split: Split) -> FieldSet:
+        """Take the snapshots of some places, as a split of their own. Errors: DataError where there are none."""
+        return replace(self, values=self.values[places], split=split)
+
     def first(self, count: int) -> FieldSet:
         """The first snapshots alone. Errors: DataError where there are fewer."""
         if not 1 <= count <= len(self):
@@ -78,11 +82,40 @@ class FieldSet:
         self, scaled: Float[Tensor, "*batch channels height width"]
     ) -> Float[Tensor, "*batch channels height width"]:
         """Bring scaled snapshots, such as a model's, back to the file's units."""
+        lowest, span = self._scale(scaled)
+        return lowest + scaled * span
+
+    def scaled(
+        self, physical: Float[Tensor, "*batch channels height width"]
+    ) -> Float[Tensor, "*batch channels height width"]:
+        """Scale values in the file's units as these snapshots are."""
+        lowest, span = self._scale(physical)
+        return (physical - lowest) / span
+
+    def pixels(self, places: slice | Integer[np.ndarray, " batch"]) -> UInt8[Tensor, "batch channels height width"]:
+        """Give some snapshots as images of the format's bits, for what knows images alone; what is out of the scale is
+        cut off."""
+        most = self.format.levels - 1
+        return (self.tensor(places).clamp(0, 1) * most).round().to(torch.uint8)
+
+    def _scale(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """What 0 stands for and what 1 is away from it, (channels, 1, 1)."""
         lowest, span = (
-            torch.as_tensor(bounds, dtype=scaled.dtype, device=scaled.device)[:, None, None]
+            torch.as_tensor(bounds, dtype=values.dtype, device=values.device)[:, None, None]
             for bounds in (self.lowest, _span(self.lowest, self.highest))
         )
-        return lowest + scaled * span
+        return lowest, span
+
+
+DataSet = ImageSet | FieldSet
+"""What a split of a data set is loaded as."""
+
+
+def pixels_of(
+    images: DataSet, places: slice | Integer[np.ndarray, " batch"]
+) -> UInt8[Tensor, "batch channels height width"]:
+    """Give some images of whole numbers; snapshots of a field as their `pixels`."""
+    return images.pixels(places) if isinstance(images, FieldSet) else images.tensor(places)
 
 
 @dataclass(frozen=True, kw_only=True)

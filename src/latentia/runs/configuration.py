@@ -17,11 +17,13 @@ from latentia.data import (
     CelebA,
     CelebAHQ,
     Cifar10,
+    DataSet,
     DataSource,
     ImageFolder,
     ImageNet32,
     ImageSet,
     Mnist,
+    NpzFields,
     NpzImages,
     Omniglot,
     Split,
@@ -47,6 +49,7 @@ DATA_SETS = Choice(
         "omniglot": Omniglot,
         "image_folder": ImageFolder,
         "npz": NpzImages,
+        "npz_fields": NpzFields,
     },
 )
 SDN_VAE, IAF_VAE = "SDN-VAE is kind ladder_vae with model.sdn", "IAF-VAE+ is kind ladder_vae without model.sdn"
@@ -89,7 +92,7 @@ class Transforms:
 class Configuration:
     """All that decides a run, besides the bytes of the data and the code."""
 
-    data: DataSource = field(metadata={"choice": DATA_SETS})
+    data: DataSource | NpzFields = field(metadata={"choice": DATA_SETS})
     model: ModelConfig = field(metadata={"choice": MODELS})
     training: Training = field(metadata={"choice": TRAININGS})
     transforms: Transforms = Transforms()
@@ -106,15 +109,22 @@ class Configuration:
             raise SettingError(
                 f"A {kind} is trained with training.objective {TASKS if multitask else BOUND}; the default is {BOUND}."
             )
+        if isinstance(self.data, NpzFields) and not multitask:
+            raise SettingError(
+                "data.set npz_fields holds real numbers, which are for a model.kind multitask_gaussian_vae or vq_vae; "
+                "the others are densities of whole numbers."
+            )
+        if isinstance(self.data, NpzFields) and self.transforms.binarise:
+            raise SettingError("transforms.binarise is for images; data.set npz_fields holds real numbers.")
 
-    def load(self, split: Split) -> ImageSet:
+    def load(self, split: Split) -> DataSet:
         """Load the images of one split. Errors: DataError, also where there are none."""
         return self.data.load(split) if self.fold is None else self.fold.load(self.data, split)
 
-    def images(self, split: Split) -> ImageSet:
+    def images(self, split: Split) -> DataSet:
         """Load the images of one split as they are evaluated. Errors: DataError, also where there are none."""
         images = self.load(split)
-        return images.drawn_binary(self.seed) if self.transforms.binarise else images
+        return images.drawn_binary(self.seed) if self.transforms.binarise and isinstance(images, ImageSet) else images
 
 
 def read_configuration(name: str, changes: Sequence[str] = ()) -> Configuration:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from latentia.data import DataSource, ImageSet, Split
+from latentia.data import DataSet, DataSource, NpzFields, Split
 from latentia.errors import DataError, SettingError
 
 
@@ -38,10 +38,11 @@ class Fold:
         first = cls(number=1, of=of, most=most)
         return tuple(replace(first, number=number) for number in range(1, of + 1))
 
-    def load(self, source: DataSource, split: Split) -> ImageSet:
+    def load(self, source: DataSource | NpzFields, split: Split) -> DataSet:
         """Load the images to train on, or those held out, or the test images, which are in no fold.
 
-        The source's own validation images are ordinary training images here. Errors: DataError where there are fewer
+        The source's own validation images are ordinary training images here, and the scale of a field is that of all
+        folds. Errors: DataError where there are fewer
         images than folds.
         """
         if split is Split.TEST:

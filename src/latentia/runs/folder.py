@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latentia.data import ImageSet, Split
+from latentia.data import DataSet, FieldSet, NpzFields, Split
 from latentia.errors import CheckpointError, DataError, SettingError
 from latentia.evaluation.bits_per_dimension import Weights
 from latentia.files import atomic_path, remove_unfinished
@@ -104,6 +104,10 @@ class RunFolder:
         if self.record.is_file() and self._read_record()["data_sha256"] != dict(data):
             raise SettingError(f"The training in {self.path} was begun on other data; name another folder with --out.")
 
+    def training_checksum(self) -> str:
+        """Checksum of the training images. Errors: CheckpointError where the record is damaged."""
+        return str(self._read_record()["data_sha256"].get(Split.TRAIN))
+
     def claim(self, configuration: Configuration, data: Mapping[str, str]) -> None:
         """Write the configuration and the record, or note in it that the run goes on. Errors: OutputError, OSError."""
         make_folder(self.path)
@@ -149,15 +153,31 @@ class Run:
         """Whether the model's weights are the moving average."""
         return "last" if self.configuration.training.average_decay is None else "average"
 
-    def images(self, split: Split) -> ImageSet:
-        """Load one split of the run's data. Errors: DataError where its images are not of the model's format."""
+    def images(self, split: Split) -> DataSet:
+        """Load one split of the run's data.
+
+        Errors: DataError where its images are not of the model's format, or are fields that are scaled otherwise than
+        those that the model was trained on.
+        """
         images = self.configuration.images(split)
         if images.format != self.model.image_format:
             raise DataError(
                 f"The model of {self.folder.path} is for images of {self.model.image_format}; {images.name} has "
                 f"{images.format}."
             )
+        if isinstance(images, FieldSet):
+            train = images if split is Split.TRAIN else self.configuration.images(Split.TRAIN)
+            if train.sha256 != self.folder.training_checksum():
+                raise DataError(
+                    f"{train.name} has other training snapshots than {self.folder.path} was trained on, so that its "
+                    "values are scaled otherwise."
+                )
         return images
+
+    def fields(self) -> FieldSet | None:
+        """Give the training snapshots, which know scale and solid, where the data are fields. Errors: DataError."""
+        images = self.images(Split.TRAIN) if isinstance(self.configuration.data, NpzFields) else None
+        return images if isinstance(images, FieldSet) else None
 
 
 def load_run(path: Path, changes: tuple[str, ...] = ()) -> Run:

@@ -11,7 +11,7 @@ from pathlib import Path
 from jaxtyping import Integer, Shaped
 from torch import Tensor, nn
 
-from latentia.data import ImageSet, ShuffledImages, Split
+from latentia.data import DataSet, FieldSet, ShuffledImages, Split, pixels_of
 from latentia.errors import DataError
 from latentia.files import atomic_path
 from latentia.models.base import LatentVariableModel, MultitaskModel
@@ -22,8 +22,8 @@ from latentia.runs.model_file import save_model
 from latentia.training import Outcome, Progress, Task, fit
 from latentia.training.density import density_task
 from latentia.training.multitask import Balanced, MultitaskTraining, multitask_task
-from latentia.uses import draw_reconstruction, draw_samples, reconstruct, sample, write_png
-from latentia.uses.pictures import DRAWN_CHANNELS
+from latentia.uses import FieldColours, draw_reconstruction, draw_samples, reconstruct, sample, write_png
+from latentia.uses.colours import DRAWN_CHANNELS, in_colours
 
 PICTURED = 8
 """Samples at each temperature, and reconstructions, in a picture."""
@@ -36,7 +36,7 @@ def train(
     *,
     resume: bool = False,
     pictures: bool = True,
-    on_data: Callable[[ImageSet, ImageSet], None] = lambda images, validation: None,
+    on_data: Callable[[DataSet, DataSet], None] = lambda images, validation: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Outcome:
     """Train a model and keep it in `folder`, with all that it takes to do so again.
@@ -72,11 +72,14 @@ def train(
     data = {str(one.split): one.sha256 for one in (images, validation)}
     place.check_data(data)
     on_data(images, validation)
+    colours = FieldColours(fields=validation) if isinstance(validation, FieldSet) else None
+    drawn = pictures and (colours is not None or images.format.channels in DRAWN_CHANNELS)
     keeper = _Keeper(
         configuration=configuration,
         folder=place,
         data=data,
-        pictured=held_out[:PICTURED] if pictures and images.format.channels in DRAWN_CHANNELS else None,
+        pictured=pixels_of(validation, slice(PICTURED)) if drawn else None,
+        colours=colours,
         on_progress=on_progress,
     )
     return fit(
@@ -109,6 +112,7 @@ class _Keeper:
     folder: RunFolder
     data: Mapping[str, str]
     pictured: Integer[Tensor, "images channels height width"] | None
+    colours: FieldColours | None
     on_progress: Callable[[Progress], None]
     claimed: bool = field(default=False, init=False)
 
@@ -138,10 +142,11 @@ class _Keeper:
         levels = model.image_format.levels
         self.folder.pictures.mkdir(exist_ok=True)
         if not isinstance(model, MultitaskModel) or model.has_prior:
-            samples = sample(model, PICTURED, temperatures=TEMPERATURES)
+            samples = in_colours(sample(model, PICTURED, temperatures=TEMPERATURES), self.colours)
             write_png(draw_samples(samples, levels), self.folder.pictures / f"samples-{step:08d}.png")
-        reconstruction = draw_reconstruction(reconstruct(model, images), levels)
-        write_png(reconstruction, self.folder.pictures / f"reconstructions-{step:08d}.png")
+        reconstruction = in_colours(reconstruct(model, images), self.colours)
+        path = self.folder.pictures / f"reconstructions-{step:08d}.png"
+        write_png(draw_reconstruction(reconstruction, levels), path)
 
     def _write_history(self, rows: tuple[Mapping[str, float], ...]) -> None:
         with atomic_path(self.folder.history) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:

@@ -1,11 +1,13 @@
 """What models with latent variables are good for: sampling, interpolation, neighbourhoods, reconstruction, imputing."""
 
+from latentia.uses.colours import Colours, FieldColours, ShareColours, colours_of
 from latentia.uses.imputation import Imputation, impute
 from latentia.uses.interpolation import Interpolation, interpolate
 from latentia.uses.latents import decode, encode
 from latentia.uses.neighbourhood import Neighbourhood, neighbourhood
 from latentia.uses.pictures import (
     draw_grid,
+    draw_imputation,
     draw_interpolation,
     draw_neighbourhood,
     draw_neighbours,
@@ -17,13 +19,18 @@ from latentia.uses.reconstruction import Reconstruction, reconstruct
 from latentia.uses.sampling import Samples, sample
 
 __all__ = [
+    "Colours",
+    "FieldColours",
     "Imputation",
     "Interpolation",
     "Neighbourhood",
     "Reconstruction",
     "Samples",
+    "ShareColours",
+    "colours_of",
     "decode",
     "draw_grid",
+    "draw_imputation",
     "draw_interpolation",
     "draw_neighbourhood",
     "draw_neighbours",

@@ -16,14 +16,14 @@ from torch import Tensor
 
 from latentia.errors import SettingError
 from latentia.files import atomic_path
+from latentia.uses.colours import DRAWN_CHANNELS, Colours
+from latentia.uses.imputation import Imputation
 from latentia.uses.interpolation import Interpolation
 from latentia.uses.neighbourhood import Neighbourhood
 from latentia.uses.reconstruction import Reconstruction
 from latentia.uses.sampling import Samples
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
-DRAWN_CHANNELS = (1, 3)
-"""Grey and RGB: of other images no picture is drawn."""
 GAP = 2
 WHITE = 255
 FRAME = (1.0, 0.3, 0.0)
@@ -34,6 +34,8 @@ SMALLEST = 64
 """Images with a shorter side are enlarged by a whole factor, pixel by pixel, until it reaches this."""
 TEXT = 14
 """Height of letters, in pixels."""
+SHOWN_SAMPLES = 3
+"""Of imputed images, each a row; the others are in the mean."""
 
 
 def draw_grid(
@@ -91,6 +93,29 @@ def draw_reconstruction(reconstruction: Reconstruction, levels: int) -> Picture:
     """Draw the images above their reconstructions."""
     both = torch.stack([reconstruction.originals, reconstruction.images.to(reconstruction.originals)])
     return draw_grid(both, levels, row_labels=["image", "reconstruction"])
+
+
+def draw_imputation(imputation: Imputation, colours: Colours) -> Picture:
+    """Draw a column for each image: it, what is known, and the reconstructions; without those that there are not."""
+    known = imputation.originals.masked_fill(~imputation.mask, torch.nan)
+    rows = {
+        "original": imputation.originals,
+        "known": known,
+        "from z": imputation.from_latent,
+        "from z and known": imputation.from_both,
+    }
+    if imputation.from_latent.isnan().all():  # no image is whole
+        rows = {"known": known}
+    shown = {name: colours.show(values) for name, values in rows.items()}
+    if count := len(imputation.from_pixels):
+        shown[f"from known: mean of {count}"] = colours.show(imputation.mean)
+        if count > 1:
+            deviation, largest = colours.show_deviation(imputation.standard_deviation)
+            shown[f"standard deviation, to {largest}"] = deviation
+        for number, values in enumerate(imputation.from_pixels[:SHOWN_SAMPLES], start=1):
+            shown[f"sample {number}"] = colours.show(values)
+    # Twice as large as other pictures, so that single pixels can be seen.
+    return draw_grid(torch.stack(list(shown.values())), 256, row_labels=list(shown), smallest=2 * SMALLEST)
 
 
 def draw_neighbourhood(around: Neighbourhood, levels: int, *, place: int = 0) -> Picture:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from latentia.data.batches import ShuffledImages
+from latentia.data.fields import FieldSet
 from latentia.data.images import ImageSet, Split
 from latentia.errors import SettingError
 from latentia.images import ImageFormat
@@ -27,6 +28,23 @@ def test_a_pass_sees_each_image_once_but_for_an_incomplete_batch() -> None:
     seen = torch.cat(list(batches.of_pass(0)))[:, 0, 0, 0].tolist()
     assert len(batches) == 3
     assert len(seen) == len(set(seen)) == 9
+
+
+def test_batches_of_fields_are_their_floats_in_the_same_order() -> None:
+    images = numbered(10)
+    fields = FieldSet(
+        values=images.images.astype(np.float32) / 7,
+        lowest=np.zeros(1),
+        highest=np.ones(1),
+        format=images.format,
+        name="flow",
+        split=Split.TRAIN,
+    )
+    of_images, of_fields = (ShuffledImages(image_set=one, batch=3, seed=0, flip=True) for one in (images, fields))
+    for image, field in zip(of_images.of_pass(1), of_fields.of_pass(1), strict=True):
+        torch.testing.assert_close(field, image / 7)
+    with pytest.raises(SettingError, match=r"^binarise is for images; flow holds fields of real numbers\.$"):
+        ShuffledImages(image_set=fields, batch=3, seed=0, binarise=True)
 
 
 def test_what_one_pass_leaves_out_another_sees() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from latentia.data import FieldSet, NpzFields, Split
+from latentia.data import FieldSet, NpzFields, Split, pixels_of
 from latentia.errors import DataError, SettingError
 
 GENERATOR = np.random.default_rng(0)
@@ -133,6 +133,24 @@ def test_a_solid_is_at_rest_or_at_the_nearest_bound(tmp_path: Path, shift: float
     assert units(fields)[:, 0, BODY] == pytest.approx(np.full((10, 4), wanted), abs=1e-6)
 
 
+def test_scaling_and_units_undo_each_other(file: Path) -> None:
+    fields = NpzFields(file=file, fields=("u", "v")).load(Split.TRAIN)
+    physical = torch.from_numpy(ARRAYS["uv"])
+    assert fields.scaled(physical).numpy() == pytest.approx(fields.values, abs=1e-6)
+    assert fields.physical(fields.scaled(physical)).numpy() == pytest.approx(physical.numpy())
+
+
+def test_as_images_snapshots_have_256_levels_and_are_cut_off_outside_the_scale(file: Path) -> None:
+    fields = replace(
+        NpzFields(file=file, fields=("u",)).load(Split.TRAIN).first(1),
+        values=np.linspace(-0.5, 1.5, 24, dtype=np.float32).reshape(1, 1, 4, 6),
+    )
+    wanted = np.clip(fields.values, 0, 1) * 255
+    assert fields.pixels(slice(None)).dtype == torch.uint8
+    assert fields.pixels(np.array([0])).numpy() == pytest.approx(wanted, abs=0.5001)
+    assert torch.equal(pixels_of(fields, slice(1)), fields.pixels(slice(1)))
+
+
 def test_tensors_are_copies_of_the_places_asked_for(file: Path) -> None:
     fields = NpzFields(file=file, fields=("u", "v")).load(Split.TRAIN)
     some = fields.tensor(np.array([7, 2]))
@@ -148,6 +166,15 @@ def test_the_first_snapshots_keep_the_scale_of_all(file: Path) -> None:
     assert np.array_equal(units(fields.first(3)), units(fields)[:3])
     with pytest.raises(DataError, match=r"flow has 10 snapshots in its split 'train', not 11.$"):
         fields.first(11)
+
+
+def test_some_places_are_a_split_of_their_own_with_the_scale_of_all(file: Path) -> None:
+    fields = NpzFields(file=file, fields=("u",)).load(Split.TRAIN)
+    some = fields.at(np.array([8, 1]), Split.VALIDATION)
+    assert some.split is Split.VALIDATION
+    assert np.array_equal(units(some), units(fields)[[8, 1]])
+    with pytest.raises(DataError, match=r"flow has no snapshots in its split 'validation'\.$"):
+        fields.at(np.array([], int), Split.VALIDATION)
 
 
 def test_the_checksum_is_the_content_s(file: Path) -> None:

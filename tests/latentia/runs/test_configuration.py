@@ -72,7 +72,7 @@ def test_the_largest_packaged_configurations_are_those_of_table_a_1() -> None:
         (
             "data",
             {"set": "cifar"},
-            "data.set must be cifar10, imagenet32, celeba, celeba_hq, mnist, omniglot, image_folder or npz",
+            "data.set must be cifar10, imagenet32, celeba, celeba_hq, mnist, omniglot, image_folder, npz or npz_fields",
         ),
         (
             "model",

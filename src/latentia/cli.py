@@ -15,6 +15,7 @@ COMMANDS = {
     "interpolate": "go from one image to another at a chosen layer",
     "neighbourhood": "draw images around one, with some of its layers kept",
     "reconstruct": "encode images and decode them again",
+    "impute": "fill in images of which some pixels are known, and say how sure that is",
 }
 
 

@@ -14,14 +14,15 @@ from latentia.command_line.options import option
 from latentia.command_line.progress import Bar, progress_bar
 from latentia.command_line.screen import say, show, title
 from latentia.commands.options import RunOptions, require_least
-from latentia.commands.results import write_results
+from latentia.commands.results import write_drawn
+from latentia.commands.task_figures import tell_tasks, write_tasks
 from latentia.errors import SettingError
 
 if TYPE_CHECKING:
     from jaxtyping import UInt8
     from torch import Tensor
 
-    from latentia.data import ImageSet
+    from latentia.data import DataSet, ImageSet
     from latentia.evaluation import Bits, ImportanceEstimate, LayerUsage, UnitUsage
     from latentia.runs import Run
 
@@ -54,10 +55,12 @@ class EvaluationOptions:
 def run(arguments: RunOptions, options: EvaluationOptions) -> int:
     """Measure a trained model: −ELBO and importance-weighted −log p(x) in bits per dimension, and use of its layers.
 
-    Every image of the split counts. An interrupted evaluation goes on with the same command. The file of the figures
-    is named after split, images and importance samples.
+    Of a multitask model: the squared errors of its reconstructions, without known pixels and with those of the run's
+    masks, and what its latent variables cost. Every image of the split counts. An interrupted evaluation goes on with
+    the same command. The file of the figures is named after split, images and importance samples.
     """
-    from latentia.data import Split
+    from latentia.data import ImageSet, Split
+    from latentia.models.base import MultitaskModel
     from latentia.uses import draw_neighbours
 
     run = arguments.load()
@@ -66,34 +69,48 @@ def run(arguments: RunOptions, options: EvaluationOptions) -> int:
         images = images.first(options.images)
     with progress_bar() as bar:
         found = _look_up_neighbours(run, arguments, options.neighbours, bar) if options.neighbours else None
-        folder = arguments.folder("evaluation")
-        path = folder / _file_name(arguments, options)
+        folder, multitask = arguments.folder("evaluation"), isinstance(run.model, MultitaskModel)
+        path = folder / _file_name(arguments, options, multitask=multitask)
         _check_same_images(path, images)
-        evaluation = _measure(run, images, arguments, options, folder, bar)
-    _write(evaluation, path, draws={"draws_for_the_bound": options.draws, "batch": arguments.batch})
-    _tell(evaluation, "" if options.images is None else "the first ")
+        which = "" if options.images is None else "the first "
+        if multitask:
+            bar("Measuring", 0.0)
+            tell_tasks(write_tasks(run, images, arguments, path), which)
+        else:
+            assert isinstance(images, ImageSet)  # as configurations see to
+            evaluation = _measure(run, images, arguments, options, folder, bar)
+            _write(evaluation, path, draws={"draws_for_the_bound": options.draws, "batch": arguments.batch})
+            _tell(evaluation, which)
     say(f"Every figure, with what it was measured on, is in {path}.")
     if found is not None:
-        picture = draw_neighbours(found.samples, found.neighbours, images.format.levels)
-        write_results(folder, "neighbours", picture, found)
+        write_drawn(
+            arguments,
+            run,
+            "evaluation",
+            "neighbours",
+            found,
+            lambda one, levels: draw_neighbours(one.samples, one.neighbours, levels),
+        )
     return 0
 
 
-def _file_name(arguments: RunOptions, options: EvaluationOptions) -> str:
+def _file_name(arguments: RunOptions, options: EvaluationOptions, *, multitask: bool) -> str:
     """Say what was measured, so that a quick look does not replace what took hours."""
     part = "" if options.images is None else f"-first-{options.images}"
-    return f"{arguments.split}{part}-k{options.importance_samples}.json"
+    name = f"{arguments.split}{part}"
+    return f"tasks-{name}.json" if multitask else f"{name}-k{options.importance_samples}.json"
 
 
-def _check_same_images(path: Path, images: ImageSet) -> None:
+def _check_same_images(path: Path, images: DataSet) -> None:
     """Errors: SettingError where the file is of other images, as with another `data.folder`."""
     import json
 
     if not path.is_file():
         return
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))["negative_elbo"]["provenance"]["sha256"]
-    except (ValueError, KeyError, TypeError):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        before = record.get("negative_elbo", record)["provenance"]["sha256"]
+    except (ValueError, KeyError, TypeError, AttributeError):
         return  # no file of ours
     if before != images.sha256:
         raise SettingError(f"{path} holds the figures of other images than these; name another folder with --out.")
@@ -240,13 +257,13 @@ class _Found:
 def _look_up_neighbours(run: Run, arguments: RunOptions, count: int, bar: Bar) -> _Found:
     import torch
 
-    from latentia.data import Split
+    from latentia.data import Split, pixels_of
     from latentia.evaluation import nearest_neighbours
     from latentia.uses import sample
 
     training = run.images(Split.TRAIN)
     samples = sample(run.model, QUERIES, batch=arguments.batch, seed=arguments.seed).images[0]
     told = _shares(bar, "Looking up neighbours")
-    found = nearest_neighbours(samples, training.tensor(slice(None)), count=count, on_progress=told)
-    nearest = torch.unflatten(training.tensor(found.places.flatten().numpy()), 0, tuple(found.places.shape))
+    found = nearest_neighbours(samples, pixels_of(training, slice(None)), count=count, on_progress=told)
+    nearest = torch.unflatten(pixels_of(training, found.places.flatten().numpy()), 0, tuple(found.places.shape))
     return _Found(samples=samples, neighbours=nearest, places=found.places, squared_error=found.squared_error)

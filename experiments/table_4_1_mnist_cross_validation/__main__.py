@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from experiments.common import command_line, write_json, write_text
+from experiments.common import command_line, read_json, write_json, write_text
 from experiments.density import claim_work
 from experiments.table_4_1_mnist_cross_validation.figures import draw_curves, draw_reconstructions
-from experiments.table_4_1_mnist_cross_validation.protocol import BUDGETS, Job
+from experiments.table_4_1_mnist_cross_validation.protocol import BUDGETS, Job, jobs
 from experiments.table_4_1_mnist_cross_validation.tables import findings, markdown
-from experiments.table_4_1_mnist_cross_validation.trainings import show_jobs
+from experiments.table_4_1_mnist_cross_validation.trainings import restore, show_jobs
 from latentia.data import Split
 from latentia.runs.settings import plain
 from latentia.training import run_record
@@ -44,19 +46,29 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
     checksums = {str(split): data.load(split).sha256 for split in (Split.TRAIN, Split.VALIDATION)}
     record = run_record(config=plain(setting), seed=seed, data=checksums, source=Path(__file__))
     work = claim_work(folder / "work" / f"{budget}-seed{seed}", record)
-    runs = show_jobs(setting, seed, work)
-    result = {
-        "experiment": "table_4_1_mnist_cross_validation",
-        "claim": CLAIM,
-        "simulated": False,
-        "budget": budget,
-        "shrunk": setting.shrunk,
-        **record,
-        "findings": findings([run for run in runs if run["figures"] is not None]),
-        "runs": runs,
-    }
-    write_json(result, folder / f"{budget}.json")
-    write_text(markdown(result), folder / f"{budget}.md")
+    path = folder / f"{budget}.json"
+    if path.is_file():
+        before = read_json(path)
+        if all(before.get(name) == json.loads(json.dumps(record[name])) for name in ("config", "seed", "data_sha256")):
+            restore(before["runs"], work)
+
+    def write(runs: list[dict[str, Any]]) -> None:
+        """Write what there is so far, so that an interruption leaves a table."""
+        result = {
+            "experiment": "table_4_1_mnist_cross_validation",
+            "claim": CLAIM,
+            "simulated": False,
+            "budget": budget,
+            "shrunk": setting.shrunk,
+            "trainings": len(jobs(setting)),
+            **record,
+            "findings": findings([run for run in runs if run["figures"] is not None]),
+            "runs": runs,
+        }
+        write_json(result, path)
+        write_text(markdown(result), path.with_suffix(".md"))
+
+    runs = show_jobs(setting, seed, work, write)
     draw_curves(runs, folder / f"{budget}-curves.png")
     draw_reconstructions(setting.families, work, folder / f"{budget}-reconstructions.png")
     Console().print(f"The table is in {folder / f'{budget}.md'}, all figures in {folder / f'{budget}.json'}.")

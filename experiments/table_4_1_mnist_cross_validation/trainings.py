@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,13 @@ JOBS = 1 if torch.cuda.is_available() else 2
 """Trainings at a time; on processors with one thread each."""
 
 
-def show_jobs(budget: Budget, seed: int, work: Path) -> list[dict[str, Any]]:
+def show_jobs(
+    budget: Budget, seed: int, work: Path, on_results: Callable[[list[dict[str, Any]]], None] = lambda results: None
+) -> list[dict[str, Any]]:
     """Do every training, with a bar, and give the results in the order of the jobs.
 
-    A result that is in `work` already is taken from there, and a training that was interrupted goes on.
+    A result that is in `work` already is taken from there, and a training that was interrupted goes on. `on_results`
+    is told of all results so far, after each one.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     parallel = joblib.Parallel(n_jobs=JOBS, return_as="generator")
@@ -34,10 +38,19 @@ def show_jobs(budget: Budget, seed: int, work: Path) -> list[dict[str, Any]]:
         task = bars.add_task("Training", total=len(todo))
         for result in parallel(joblib.delayed(do)(job, budget, seed, work) for job in todo):
             results.append(result)
+            on_results(results)
             figures = result["figures"]
             told = "unstable" if figures is None else f"error {figures['unconditioned_error']:.4f}"
             bars.update(task, advance=1, description=f"{result['family']}, {result['method']}: {told}")
     return results
+
+
+def restore(runs: Sequence[Mapping[str, Any]], work: Path) -> None:
+    """Take results of an earlier run for done, where `work` was deleted since."""
+    for run in runs:
+        job = Job(family=run["family"], method=run["method"], fold=run["fold"])
+        if not (work / f"{job.label}.json").is_file():
+            write_json(run, work / f"{job.label}.json")
 
 
 def do(job: Job, budget: Budget, seed: int, work: Path) -> dict[str, Any]:

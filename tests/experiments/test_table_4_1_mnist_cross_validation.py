@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from experiments.table_4_1_mnist_cross_validation import __main__ as program
 from experiments.table_4_1_mnist_cross_validation.protocol import BUDGETS, FAMILIES, METHODS, Job, jobs
-from experiments.table_4_1_mnist_cross_validation.tables import FINDINGS, PUBLISHED, findings
+from experiments.table_4_1_mnist_cross_validation.tables import FINDINGS, PUBLISHED, findings, markdown
 
 from latentia.models.vq_vae import VQVAEConfig
 
@@ -25,7 +26,7 @@ def test_there_are_45_rows_and_the_thesis_prints_a_figure_for_each() -> None:
 def test_the_paper_budget_is_the_thesis_own() -> None:
     training = BUDGETS["paper"].training
     assert (training.passes, training.batch, training.optimizer, training.learning_rate) == (100, 128, "adamw", 1e-3)
-    assert len(jobs(BUDGETS["paper"])) == 45 * 5
+    assert len([job for job in jobs(BUDGETS["paper"]) if job.method in METHODS]) == 45 * 5
     quantized = {name: family.model for name, family in FAMILIES.items() if isinstance(family.model, VQVAEConfig)}
     sizes = [
         (one.embeddings, one.embedding_size, one.widths, one.residual_layers, one.commitment)
@@ -91,3 +92,27 @@ def test_the_smallest_budget_runs_and_goes_on(real_data: Path, tmp_path: Path, m
     changed = kept.stat().st_mtime_ns
     assert program.main(["--budget", "smoke", "--out", str(tmp_path)]) == 0
     assert kept.stat().st_mtime_ns == changed
+
+
+@pytest.mark.real_data
+def test_a_result_file_is_enough_to_go_on_from(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LATENTIA_DATA", str(real_data))
+    monkeypatch.setitem(BUDGETS, "smoke", BUDGETS["smoke"].only(("VQ-VAE 1",), ("base",)))
+    assert program.main(["--budget", "smoke", "--out", str(tmp_path)]) == 0
+    result = json.loads((tmp_path / "smoke.json").read_text(encoding="utf-8"))
+    result["runs"] = result["runs"][:1]
+    result["runs"][0]["seconds"] = 1234.5
+    (tmp_path / "smoke.json").write_text(json.dumps(result), encoding="utf-8")
+    shutil.rmtree(tmp_path / "work")
+    assert program.main(["--budget", "smoke", "--out", str(tmp_path)]) == 0
+    again = json.loads((tmp_path / "smoke.json").read_text(encoding="utf-8"))["runs"]
+    assert [run["fold"] for run in again] == [1, 2]
+    assert again[0]["seconds"] == 1234.5
+
+
+def test_the_page_says_when_trainings_are_missing() -> None:
+    runs = [{**run("base", 1, 0.02, 13.0), "steps": 5, "seconds": 1.0}]
+    result = {"runs": runs, "trainings": 3, "budget": "hour", "shrunk": False, "claim": "A claim."}
+    assert "Not finished: 1 of 3" in markdown({**result, "config": {"training": {"batch": 1, "precision": "32-true"}}})

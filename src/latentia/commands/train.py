@@ -15,6 +15,7 @@ from latentia.configs import packaged
 
 if TYPE_CHECKING:
     from latentia.data import DataSet
+    from latentia.runs import Configuration
     from latentia.training import Progress
 
 BITS = "bits_per_dimension"
@@ -72,7 +73,7 @@ def run(arguments: Arguments, options: RunOptions) -> int:
                 folder,
                 resume=options.resume,
                 pictures=options.pictures,
-                on_data=_introduce(options, begun=RunFolder(path=folder).configuration.is_file()),
+                on_data=_introduce(options, configuration, begun=RunFolder(path=folder).configuration.is_file()),
                 on_progress=on_progress,
             )
         except KeyboardInterrupt:
@@ -89,10 +90,11 @@ def run(arguments: Arguments, options: RunOptions) -> int:
     return 0
 
 
-def _introduce(options: RunOptions, *, begun: bool) -> Callable[[DataSet, DataSet], None]:
+def _introduce(options: RunOptions, configuration: Configuration, *, begun: bool) -> Callable[[DataSet, DataSet], None]:
     """Say what is trained on, and what is not as one may expect."""
     from latentia.data import FieldSet
     from latentia.data.archives import sizes
+    from latentia.models.vq_vae import VQVAEConfig
     from latentia.training import is_first_process
     from latentia.uses.colours import DRAWN_CHANNELS
 
@@ -106,6 +108,13 @@ def _introduce(options: RunOptions, *, begun: bool) -> Callable[[DataSet, DataSe
         say(f"{images.name}: {len(images)} training and {len(validation)} validation {what}.")
         if options.pictures and not is_field and images.format.channels not in DRAWN_CHANNELS:
             say(f"No pictures are drawn of images with {images.format.channels} channels.")
+
+        model = configuration.model
+        if isinstance(model, VQVAEConfig) and model.embeddings > len(images) * model.places(images.format):
+            say(
+                f"Warning: the codebook has {model.embeddings} vectors; the {len(images)} training images have "
+                f"{len(images) * model.places(images.format)} places for them, too few for all to be used."
+            )
 
     return introduce
 

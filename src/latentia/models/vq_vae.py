@@ -52,6 +52,10 @@ class VQVAEConfig:
         if self.revive_below is not None and not 0 < self.revive_below < 1:
             raise SettingError(f"revive_below must be between 0 and 1; it is {self.revive_below}.")
 
+    def places(self, image_format: ImageFormat) -> int:
+        """How many codes an image of a format has."""
+        return (image_format.height // REDUCTION) * (image_format.width // REDUCTION)
+
     def build(self, image_format: ImageFormat) -> VQVAE:
         """Make the model for images of a format, with fresh weights drawn from torch's random state."""
         return VQVAE(self, image_format)

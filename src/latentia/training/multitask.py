@@ -103,14 +103,15 @@ def multitask_task(
     The loss is e·(w₁·W₁·error₁ + w₂·W₂·error₂) + β·cost, where an error is the mean over an image's numbers of the
     squared error, e is the model's `error_weight`, and w are the balancing's weights (thesis B 3.2.2 and 3.2.3). The
     score, by which the best weights are chosen, is the same without the balancing, on the validation images with masks
-    that stay the same. The module that is trained is a `Balanced`.
+    that stay the same. With `conditioned_steps` it leaves out the second decoder from the beginning: once that is
+    trained no longer, its error says nothing. The module that is trained is a `Balanced`.
     Errors: SettingError where masking and decoders do not go together; DataError where the validation images are not of
     the model's size.
     """
     _check(model, training)
     model.as_values(validation[:1])  # of the model's size?
     fixed = {UNCONDITIONED: training.unconditioned_weight, CONDITIONED: training.conditioned_weight}
-    base = torch.tensor([fixed[name] for name in model.tasks])
+    base = torch.tensor([fixed[name] for name in model.tasks], dtype=torch.float64)
 
     def loss(module: nn.Module, images: Tensor, context: StepContext) -> Loss:
         assert isinstance(module, Balanced)
@@ -118,11 +119,12 @@ def multitask_task(
         terms = module.model.terms(values, _mask(values, training, context))
         errors = terms.errors.mean(0)
         cost = terms.latent.cost.mean()
-        weights = (module.weights() * base.to(errors))[: len(errors)].to(errors)
+        weights = base.to(errors)[: len(errors)]
+        if len(errors) == len(base):
+            weights = weights * module.weights().to(errors)
         share = linear_ramp(context.step, training.latent_warm_up)
         value = module.model.error_weight * (weights * errors).sum() + training.latent_weight * share * cost
-        named = zip(module.model.tasks, errors.detach(), strict=False)
-        figures = {error_name(name): error for name, error in named}
+        figures = {error_name(name): error for name, error in zip(module.model.tasks, errors.detach(), strict=False)}
         return Loss(value=value, figures={**figures, COST: cost.detach()})
 
     def evaluate(module: nn.Module) -> Evaluation:
@@ -130,8 +132,9 @@ def multitask_task(
         size = training.batch // training.micro_batches
         measured = evaluate_tasks(module.model, validation, training.masking, batch=size)
         figures = figures_of(measured)
-        trained = sum(fixed[name] * figures[error_name(name)] for name in module.model.tasks)
-        score = module.model.error_weight * trained + training.latent_weight * figures[COST]
+        scored = module.model.tasks if training.conditioned_steps is None else (UNCONDITIONED,)
+        error = sum(fixed[name] * figures[error_name(name)] for name in scored)
+        score = module.model.error_weight * error + training.latent_weight * figures[COST]
         return Evaluation(score=score, figures={**figures, **_weights(module)})
 
     def after_step(figures: Mapping[str, float]) -> None:
@@ -196,5 +199,8 @@ def _check(model: MultitaskModel, training: MultitaskTraining) -> None:
             f"model.decoders '{model.decoders}' wants known pixels; training.masking must say which, e.g. "
             "{places: uniform, share: 0.05}."
         )
-    if model.decoders == "plain" and training.conditioned_steps is not None:
-        raise SettingError("training.conditioned_steps is for models with decoders 'multi' or 'single'.")
+    if model.decoders != "multi" and training.conditioned_steps is not None:
+        raise SettingError(
+            f"training.conditioned_steps is for models with a second decoder, which model.decoders 'multi' has and "
+            f"'{model.decoders}' has not."
+        )

@@ -14,9 +14,13 @@ from latentia.configs import packaged
 from latentia.data import Split
 from latentia.errors import SettingError
 from latentia.images import ImageFormat
+from latentia.masks import Masking
 from latentia.models.ladder_vae import LadderVAEConfig
+from latentia.models.vq_vae import VQVAEConfig
 from latentia.runs import Transforms, configuration_of, read_configuration, write_yaml
 from latentia.runs.configuration import changed
+from latentia.training.density import DensityTraining
+from latentia.training.multitask import Balancing, MultitaskTraining
 
 
 def test_a_file_becomes_typed_records(config: Path, pictures: Path) -> None:
@@ -41,6 +45,73 @@ def test_changes_set_settings_that_were_and_were_not_in_the_file(config: Path) -
     assert (configuration.training.steps, configuration.seed) == (99, 7)
     assert isinstance(configuration.model, LadderVAEConfig) and configuration.model.layers == (2, 1)
     assert configuration.training.learning_rate == 1e-3
+
+
+def multitask(values: dict[str, Any], training: dict[str, Any], **model: Any) -> dict[str, Any]:
+    """Values of a configuration of the tiny pictures and a VQ-VAE."""
+    model = {"kind": "vq_vae", "embeddings": 8, "decoders": "multi", **model}
+    return {"data": values["data"], "model": model, "training": {"steps": 8, **training}}
+
+
+def test_a_multitask_model_and_its_objective_become_typed_records(
+    settings: Callable[[], dict[str, Any]], tmp_path: Path
+) -> None:
+    masking, balancing = {"places": "gaussian", "share": 0.1}, {"kind": "loss_weighted", "beta": "5e-3"}
+    training = {"objective": "tasks", "masking": masking, "balancing": balancing, "conditioned_steps": 5}
+    configuration = configuration_of(multitask(settings(), training), "here")
+    assert configuration.model == VQVAEConfig(embeddings=8, decoders="multi")
+    assert configuration.training == MultitaskTraining(
+        steps=8,
+        masking=Masking(places="gaussian", share=0.1),
+        balancing=Balancing(kind="loss_weighted", beta=0.005),
+        conditioned_steps=5,
+    )
+    written = tmp_path / "again.yaml"
+    written.write_text(write_yaml(configuration), encoding="utf-8")
+    assert read_configuration(str(written)) == configuration
+
+
+def test_without_an_objective_a_model_is_trained_by_its_bound(config: Path) -> None:
+    configuration = read_configuration(str(config))
+    assert isinstance(configuration.training, DensityTraining)
+    assert yaml.safe_load(write_yaml(configuration))["training"]["objective"] == "bound"
+    assert read_configuration(str(config), ["training.objective=bound"]) == configuration
+
+
+def test_a_model_with_the_objective_of_another_kind_is_refused(
+    settings: Callable[[], dict[str, Any]], config: Path
+) -> None:
+    with pytest.raises(SettingError) as error:
+        configuration_of(multitask(settings(), {}), "here")
+    assert str(error.value) == "here: A vq_vae is trained with training.objective tasks; the default is bound."
+    change = "training={objective: tasks, steps: 3}"
+    with pytest.raises(SettingError) as error:
+        read_configuration(str(config), [change])
+    assert str(error.value) == (
+        f"--set {change}: A ladder_vae is trained with training.objective bound; the default is bound."
+    )
+
+
+@pytest.mark.parametrize(
+    ("training", "model", "said"),
+    [
+        ({"masking": {}}, {}, "Places 'uniform' need exactly one of share, number and exponent"),
+        ({"masking": {"shares": 0.1}}, {}, "training.masking has no setting 'shares'; did you mean share?"),
+        ({"masking": {"places": "random"}}, {}, "training.masking.places must be grid, uniform, "),
+        ({"balancing": {"kind": "soft"}}, {}, "training.balancing.kind must be fixed, original, "),
+        ({"balancing": {"kind": "original", "every": 1}}, {}, "SoftAdapt of order 1 renews its weights after 2 steps"),
+        ({"free_bits": 0.1}, {}, "training has no setting 'free_bits'; it has objective, "),
+        ({}, {"decoders": "two"}, "model.decoders must be plain, multi or single, not 'two'."),
+        ({}, {"condition": "conv"}, "model.condition must be flat or convolution, not 'conv'."),
+        ({}, {"widths": [8]}, "widths must be two numbers, each 1 or more; it is [8]."),
+    ],
+)
+def test_a_wrong_setting_of_a_multitask_model_is_named(
+    training: dict[str, Any], model: dict[str, Any], said: str, settings: Callable[[], dict[str, Any]]
+) -> None:
+    with pytest.raises(SettingError) as error:
+        configuration_of(multitask(settings(), {"objective": "tasks", **training}, **model), "here")
+    assert str(error.value).startswith(f"here: {said}")
 
 
 @pytest.mark.parametrize("name", packaged())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentia.errors import SettingError
-from latentia.runs.settings import Choice, plain, read
+from latentia.runs.settings import Choice, plain, plain_choice, read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,8 @@ SHAPES = Choice(
     kinds={"circle": Circle, "square": Square},
     other_names={"unitsquare": "a unit square is a square of side 1"},
 )
+
+MOSTLY_CIRCLES = replace(SHAPES, default="circle")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,4 +115,31 @@ def test_a_relative_path_is_kept_absolute(tmp_path: Path, monkeypatch: pytest.Mo
 def test_what_does_not_fit_is_one_sentence(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingError) as error:
         read(Drawing, {"shape": {"kind": "circle"}, **changes})
+    assert str(error.value) == said
+
+
+def test_a_section_without_a_name_is_of_the_default_kind_where_there_is_one() -> None:
+    assert read(MOSTLY_CIRCLES, {}) == Circle()
+    assert read(MOSTLY_CIRCLES, {"radius": 2}) == Circle(radius=2)
+    assert read(MOSTLY_CIRCLES, {"kind": "square", "side": 3}) == Square(side=3)
+
+
+@pytest.mark.parametrize("shape", [Circle(radius=2), Square(side=3)])
+def test_the_default_kind_too_is_written_with_its_name(shape: Circle | Square) -> None:
+    values = plain_choice(MOSTLY_CIRCLES, shape)
+    assert values["kind"] in SHAPES.kinds and read(MOSTLY_CIRCLES, values) == read(SHAPES, values) == shape
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"side": 3}, "shape has no setting 'side'; it has kind, radius."),
+        ({"kind": None}, "shape.kind must be circle or square, not empty."),
+        ({"kind": "cube"}, "shape.kind must be circle or square, not 'cube'."),
+        (None, "shape must hold settings, each with its name, not empty."),
+    ],
+)
+def test_a_default_kind_excuses_nothing_else(values: Any, said: str) -> None:
+    with pytest.raises(SettingError) as error:
+        read(MOSTLY_CIRCLES, values, "shape")
     assert str(error.value) == said

@@ -402,6 +402,19 @@ def test_a_training_on_fields_says_what_it_trains_on(
     assert "waves: 8 training and 4 validation snapshots of 2×8×12." in sentence()
 
 
+def test_a_fold_of_fields_can_be_held_out(
+    latentia: Latentia, of_fields: Path, flow: Path, sentence: Callable[[], str]
+) -> None:
+    fold = ("--set", "fold={number: 2, of: 3}")
+    assert latentia("train", of_fields / "config.yaml", "--out", "again", *fold) == 0
+    assert "waves: 8 training and 4 validation snapshots of 2×8×12." in sentence()
+    assert latentia("impute", "again", "--split", "validation", "--images", "0,3") == 0
+    with np.load(flow) as loaded:
+        wanted = loaded["uv"][[4, 7]][..., ~BODY]
+    found = arrays(Path("again/imputation/imputation.npz"))["originals"][..., ~BODY]
+    assert found == pytest.approx(wanted, rel=1e-5, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -33,7 +33,9 @@ def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[s
 def test_every_command_has_help_that_names_its_options(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     printed = capsys.readouterr().out
-    records = inspect.get_annotations(import_module(f"latentia.commands.{command}").run, eval_str=True)
+    records = inspect.get_annotations(
+        import_module(f"latentia.commands.{command.replace('-', '_')}").run, eval_str=True
+    )
     fields = [one for kind in records.values() if kind is not int for one in kind.__dataclass_fields__.values()]
     assert printed.startswith(f"usage: latentia {command} ")
     for one in fields:

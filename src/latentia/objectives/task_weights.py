@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Literal, get_args
 
@@ -24,9 +24,18 @@ _MAX_ORDER = 8
 
 
 class TaskWeights(nn.Module, ABC):
-    """One weight for each task, in float64."""
+    """One weight for each task, in float64; in float32 on devices that have no more."""
 
     weights: Tensor
+
+    def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> TaskWeights:
+        try:
+            super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        except TypeError:  # MPS has no float64
+            super()._apply(  # type: ignore[no-untyped-call]
+                lambda tensor: fn(tensor.float() if tensor.is_floating_point() else tensor), recurse
+            )
+        return self
 
     @abstractmethod
     def forward(self) -> Float[Tensor, " tasks"]:
@@ -112,7 +121,7 @@ class SoftAdapt(TaskWeights):
             self.weights.copy_(self._renewed())
 
     def _renewed(self) -> Float[Tensor, " tasks"]:
-        smallest = torch.finfo(torch.float64).tiny
+        smallest = torch.finfo(self.recent.dtype).tiny
         rates = self.coefficients @ self.recent
         if self.variant == "normalised":
             rates = rates / rates.abs().sum().clamp(min=smallest)

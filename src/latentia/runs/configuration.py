@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 
@@ -106,9 +106,7 @@ class Configuration:
         multitask = isinstance(self.model, MultitaskConfig)
         if multitask != isinstance(self.training, MultitaskTraining):
             kind = next(name for name, kind in MODELS.kinds.items() if type(self.model) is kind)
-            raise SettingError(
-                f"A {kind} is trained with training.objective {TASKS if multitask else BOUND}; the default is {BOUND}."
-            )
+            raise SettingError(f"A {kind} is trained with training.objective {TASKS if multitask else BOUND}.")
         if isinstance(self.data, NpzFields) and not multitask:
             raise SettingError(
                 "data.set npz_fields holds real numbers, which are for a model.kind multitask_gaussian_vae or vq_vae; "
@@ -139,10 +137,22 @@ def read_configuration(name: str, changes: Sequence[str] = ()) -> Configuration:
     return read_changed(Configuration, values, changes, name)
 
 
+def _with_objective(values: Any) -> Any:
+    """Say that a multitask model is trained on its tasks, where nothing else is said."""
+    if not isinstance(values, dict):
+        return values
+    model, training = values.get("model"), values.get("training")
+    if not isinstance(model, dict) or not isinstance(training, dict) or TRAININGS.key in training:
+        return values
+    if MODELS.kinds.get(str(model.get(MODELS.key))) not in get_args(MultitaskConfig):
+        return values
+    return {**values, "training": {TRAININGS.key: TASKS, **training}}
+
+
 def configuration_of(values: Any, name: str) -> Configuration:
     """Make a configuration of plain values. Errors: SettingError, which begins with the file's `name`."""
     try:
-        configuration: Configuration = read(Configuration, values)
+        configuration: Configuration = read(Configuration, _with_objective(values))
     except SettingError as error:
         raise SettingError(f"{name}: {error}") from error
     return configuration
@@ -205,16 +215,20 @@ def read_changed(kind: type[Record], values: Any, changes: Sequence[str], name: 
         steps.append((f"--set {change}", deepcopy(steps[-1][1])))
         _change(steps[-1][1], change)
     try:
-        record: Record = read(kind, steps[-1][1])
+        record: Record = read(kind, _completed(kind, steps[-1][1]))
     except SettingError as error:
         due = next(source for source, values in steps if _refusal(kind, values) == str(error))
         raise SettingError(f"{due}: {error}") from error
     return record
 
 
+def _completed(kind: type, values: Any) -> Any:
+    return _with_objective(values) if kind is Configuration else values
+
+
 def _refusal(kind: type, values: Any) -> str | None:
     try:
-        read(kind, values)
+        read(kind, _completed(kind, values))
     except SettingError as error:
         return str(error)
     return None

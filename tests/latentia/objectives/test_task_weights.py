@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from latentia.errors import SettingError
-from latentia.objectives import FixedWeights, SoftAdapt
+from latentia.objectives import FixedWeights, SoftAdapt, TaskWeights
 from latentia.objectives.task_weights import backward_difference
 
 VARIANTS: list[Any] = ["original", "normalised", "loss_weighted"]
@@ -219,3 +220,20 @@ def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], told:
 
 def test_weights_may_be_renewed_as_soon_as_the_order_allows() -> None:
     assert observed(SoftAdapt(2, beta=1.0, variant="original", every=4, order=3), [[1.0, 1.0]] * 4) == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: FixedWeights([1.0, 2.0]), lambda: SoftAdapt(2, beta=0.1, variant="original", every=2)]
+)
+def test_a_device_without_float64_gets_float32(make: Callable[[], TaskWeights]) -> None:
+    def to_device(tensor: torch.Tensor) -> torch.Tensor:
+        """Refuse as MPS does."""
+        if tensor.dtype is torch.float64:
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+        return tensor
+
+    weights = make()._apply(to_device)
+    for losses in ([1.0, 2.0], [0.5, 3.0]):
+        weights.observe(torch.tensor(losses))
+    assert {value.dtype for value in weights.buffers()} <= {torch.float32, torch.int64}
+    assert bool(weights().isfinite().all())

@@ -78,18 +78,24 @@ def test_without_an_objective_a_model_is_trained_by_its_bound(config: Path) -> N
     assert read_configuration(str(config), ["training.objective=bound"]) == configuration
 
 
+def test_without_an_objective_a_multitask_model_is_trained_on_its_tasks(
+    settings: Callable[[], dict[str, Any]],
+) -> None:
+    masked = multitask(settings(), {"masking": {"share": 0.1}})
+    said = {**masked, "training": {"objective": "tasks", **masked["training"]}}
+    assert configuration_of(masked, "here") == configuration_of(said, "here")
+
+
 def test_a_model_with_the_objective_of_another_kind_is_refused(
     settings: Callable[[], dict[str, Any]], config: Path
 ) -> None:
     with pytest.raises(SettingError) as error:
-        configuration_of(multitask(settings(), {}), "here")
-    assert str(error.value) == "here: A vq_vae is trained with training.objective tasks; the default is bound."
+        configuration_of(multitask(settings(), {"objective": "bound"}), "here")
+    assert str(error.value) == "here: A vq_vae is trained with training.objective tasks."
     change = "training={objective: tasks, steps: 3}"
     with pytest.raises(SettingError) as error:
         read_configuration(str(config), [change])
-    assert str(error.value) == (
-        f"--set {change}: A ladder_vae is trained with training.objective bound; the default is bound."
-    )
+    assert str(error.value) == (f"--set {change}: A ladder_vae is trained with training.objective bound.")
 
 
 @pytest.mark.parametrize(

@@ -118,9 +118,7 @@ class Budget:
 BUDGETS = {
     "smoke": Budget(training=MultitaskTraining(steps=2, batch=8, evaluate_steps=2), folds=2, held_out=16, shrunk=True),
     "hour": Budget(
-        training=MultitaskTraining(
-            passes=1, batch=32, evaluate_steps=750, checkpoint_steps=1000, precision="bf16-mixed"
-        ),
+        training=MultitaskTraining(passes=1, precision="bf16-mixed"),
         passes={"VQ-VAE 1": 8, "Gaussian 1": 2, "Gaussian 2": 2, "VQ-VAE 2": 1, "VQ-VAE 3": 1},
         folds=2,
         held_out=2000,

@@ -120,6 +120,11 @@ def _code_maps(run: Run, model: VQVAE, configuration: PriorConfiguration, split:
     labels = getattr(images, "labels", None) if classes else None
     if classes and labels is None:
         raise DataError(f"prior.classes is {classes}, but {images.name} has no labels.")
+    if labels is not None and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise SettingError(
+            f"prior.classes is {classes}, so that labels are 0 to {classes - 1}; those of {images.name} are "
+            f"{int(labels.min())} to {int(labels.max())}."
+        )
     codes = []
     with evaluation_mode(model) as device:
         for block in blocks(len(images), 256):

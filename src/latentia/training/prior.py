@@ -36,7 +36,7 @@ class PriorTraining(TrainingSettings):
     """
 
     batch: int = 64
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-3
     average_decay: float | None = 0.999
 
 

@@ -34,7 +34,7 @@ class Arguments:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
+class TrainOptions:
     """Run."""
 
     out: Path | None = option(
@@ -45,7 +45,7 @@ class RunOptions:
     tensorboard: bool = option(False, "write all figures for TensorBoard, to tensorboard in the folder")
 
 
-def run(arguments: Arguments, options: RunOptions) -> int:
+def run(arguments: Arguments, options: TrainOptions) -> int:
     """Train a model of images by a configuration.
 
     An interrupted training goes on with the same command and --resume, and ends with the same model. On several
@@ -90,7 +90,9 @@ def run(arguments: Arguments, options: RunOptions) -> int:
     return 0
 
 
-def _introduce(options: RunOptions, configuration: Configuration, *, begun: bool) -> Callable[[DataSet, DataSet], None]:
+def _introduce(
+    options: TrainOptions, configuration: Configuration, *, begun: bool
+) -> Callable[[DataSet, DataSet], None]:
     """Say what is trained on, and what is not as one may expect."""
     from latentia.data import FieldSet
     from latentia.data.archives import sizes

@@ -84,8 +84,7 @@ def train_prior(
     write_record(record, place.record)
 
     def keep(module: nn.Module, progress: Progress) -> None:
-        scores = [row["score"] for row in progress.history]
-        if scores[-1] <= min(scores):
+        if progress.is_best:
             save_prior(module, configuration.prior, of=run.folder.model, path=place.model)
 
     outcome = fit(

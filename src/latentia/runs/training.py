@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,9 +128,7 @@ class _Keeper:
         """Keep weights that were evaluated, if they are the best, and draw with them."""
         model = module.model if isinstance(module, Balanced) else module
         assert isinstance(model, LatentVariableModel)
-        *earlier, last = [row["score"] for row in progress.history]
-        # As the loop counts: of equal scores the first is the best, and any number is better than NaN.
-        if not earlier or not (math.isnan(last) or any(score <= last for score in earlier)):
+        if progress.is_best:
             save_model(model, self.configuration.model, self.folder.model)
         if self.pictured is not None:
             self._draw(model, self.pictured, progress.run_step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar, runtime_checkable
@@ -157,6 +158,14 @@ class Progress:
     figures: Mapping[str, float] = field(default_factory=dict)
     evaluation: Evaluation | None = None
     history: tuple[Mapping[str, float], ...] = ()
+
+    @property
+    def is_best(self) -> bool:
+        """Whether the evaluation is the best so far: of equal scores the first is, and any number beats NaN."""
+        if not self.history:
+            return False
+        *earlier, last = [row["score"] for row in self.history]
+        return not earlier or not (math.isnan(last) or any(score <= last for score in earlier))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -448,3 +448,24 @@ class ShortPass(RandomBatches):
 def test_a_pass_that_ends_early_stops_the_run_instead_of_going_round_forever(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="Pass 1 ended after 4 of 5 batches"):
         fit(replace(task(network()), batches=ShortPass()), short(), checkpoint=tmp_path / "c.safetensors")
+
+
+@pytest.mark.parametrize(
+    "scores", [(3.0, 2.0, 2.0, 4.0), (np.nan, 5.0, 6.0), (1.0, np.nan, 1.0), (np.nan, np.nan), (4.0, np.nan, 3.0)]
+)
+def test_the_last_evaluation_that_was_told_as_the_best_is_that_of_the_weights_that_are_left(
+    scores: tuple[float, ...], tmp_path: Path
+) -> None:
+    module, left, kept = network(), iter(scores), {}
+
+    def keep(evaluated: nn.Module, progress: Progress) -> None:
+        if progress.is_best:
+            kept.update({name: weight.clone() for name, weight in evaluated.state_dict().items()})
+
+    fit(
+        task(module, evaluate=lambda _: Evaluation(score=next(left), figures={})),
+        short(passes=len(scores), patience=None),
+        checkpoint=tmp_path / "c.safetensors",
+        on_evaluation=keep,
+    )
+    assert all(torch.equal(kept[name], weight) for name, weight in module.state_dict().items())

@@ -14,7 +14,7 @@ from latentia.data import Split
 from latentia.data.code_maps import CodeMaps, ShuffledCodeMaps
 from latentia.errors import CheckpointError, DataError, SettingError
 from latentia.evaluation_mode import blocks, evaluation_mode
-from latentia.folders import make_folder
+from latentia.folders import check_output_folder, make_folder
 from latentia.masks import Masking, apply_mask, mask_keys
 from latentia.models.pixel_cnn import PixelCNNConfig
 from latentia.models.vq_vae import VQVAE
@@ -62,7 +62,7 @@ def train_prior(
     """Learn a prior of the codes of a run's training images, and keep it in the run's folder.
 
     Errors: SettingError where the run's model is no VQ-VAE, the settings do not fit it, or there is a prior already;
-    DataError where a prior of classes finds no labels; as `fit`.
+    DataError where a prior of classes finds no labels; OutputError where the folder cannot be written; as `fit`.
     """
     model = run.model
     if not isinstance(model, VQVAE):
@@ -74,14 +74,12 @@ def train_prior(
     with seeded(configuration.seed):
         prior = build_prior(configuration.prior, model)
     task = prior_task(prior, batches, validation, configuration.training, condition=_condition(model, configuration))
-    make_folder(place.path)
-    record = run_record(
-        config=plain(configuration),
-        seed=configuration.seed,
-        data={"model": checksum(run.folder.model)},
-        source=Path(__file__),
-    )
-    write_record(record, place.record)
+
+    def tell(progress: Progress) -> None:
+        if not place.record.is_file():  # the first report: the training has begun, and until then nothing is written
+            make_folder(place.path)
+            _write_record(place, configuration, run)
+        on_progress(progress)
 
     def keep(module: nn.Module, progress: Progress) -> None:
         if progress.is_best:
@@ -92,14 +90,25 @@ def train_prior(
         configuration.training.loop(configuration.seed),
         checkpoint=place.checkpoint,
         resume=resume,
-        on_progress=on_progress,
+        on_progress=tell,
         on_evaluation=keep,
     )
-    model.prior = prior.eval()
+    model.prior = prior.to(next(model.parameters()).device).eval()  # which need not be where it was trained
     return outcome
 
 
+def _write_record(place: PriorFolder, configuration: PriorConfiguration, run: Run) -> None:
+    record = run_record(
+        config=plain(configuration),
+        seed=configuration.seed,
+        data={"model": checksum(run.folder.model)},
+        source=Path(__file__),
+    )
+    write_record(record, place.record)
+
+
 def _check_folder(place: PriorFolder, configuration: PriorConfiguration, run: Run, *, resume: bool) -> None:
+    check_output_folder(place.path)
     if not place.record.is_file():
         return
     if not resume:

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file
 
 from latentia.data import Split
-from latentia.errors import CheckpointError, DataError, SettingError
+from latentia.errors import CheckpointError, DataError, OutputError, SettingError
 from latentia.models.vq_vae import VQVAE
 from latentia.runs import configuration_of, load_run, train
+from latentia.runs.model_file import save_model
 from latentia.runs.prior import PriorConfiguration, read_prior_configuration, train_prior
 from latentia.training import Progress
 from latentia.uses import sample
@@ -103,18 +103,49 @@ def test_a_second_prior_and_other_settings_are_refused(run: Path) -> None:
         train_prior(load_run(run), settings("prior.channels=7"), resume=True)
 
 
+@pytest.mark.parametrize("wrong", ["training.batch=17", "training.accelerator=mps", "prior.classes=2"])
+def test_a_prior_that_cannot_be_learned_leaves_nothing_in_the_way_of_another(wrong: str, run: Path) -> None:
+    with pytest.raises(SettingError):
+        train_prior(load_run(run), settings(wrong))
+    assert not (run / "prior").exists()
+    train_prior(load_run(run), settings())
+
+
+def test_a_prior_that_goes_on_keeps_the_record_of_its_beginning(run: Path) -> None:
+    train_prior(load_run(run), settings())
+    before = (run / "prior" / "record.json").read_bytes()
+    train_prior(load_run(run), settings(), resume=True)
+    assert (run / "prior" / "record.json").read_bytes() == before
+
+
+def test_a_file_in_the_place_of_the_prior_s_folder_is_named(run: Path) -> None:
+    (run / "prior").touch()
+    with pytest.raises(OutputError, match=r"The output folder .*prior is a file\."):
+        train_prior(load_run(run), settings())
+
+
+def test_a_damaged_record_of_a_prior_is_one_sentence(run: Path) -> None:
+    train_prior(load_run(run), settings())
+    for text in ("nothing", "[]", '{"config": {}}', '{"config": {}, "data_sha256": "x"}'):
+        (run / "prior" / "record.json").write_text(text, encoding="utf-8")
+        with pytest.raises(CheckpointError, match=r"record\.json is damaged\.$"):
+            train_prior(load_run(run), settings(), resume=True)
+
+
 def test_a_prior_of_an_earlier_model_is_left_out_with_a_warning(run: Path, caplog: pytest.LogCaptureFixture) -> None:
     train_prior(load_run(run), settings())
-    later = load_run(run).configuration
-    longer = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    longer["training"]["steps"] = 8
-    train(configuration_of(longer, "here"), run, resume=True)
-    assert later != configuration_of(longer, "here")
+    later = load_run(run)
+    with torch.no_grad():
+        later.model.encoder[0][0].weight.mul_(1.01)
+    assert isinstance(later.model, VQVAE)
+    later.model.prior = None
+    save_model(later.model, later.configuration.model, later.folder.model)
     with caplog.at_level(logging.WARNING):
         model = load_run(run).model
-    if (run / "model.safetensors").stat().st_mtime > (run / "prior" / "model.safetensors").stat().st_mtime:
-        assert isinstance(model, VQVAE) and model.prior is None
-        assert "is of an earlier model" in caplog.text
+    assert isinstance(model, VQVAE) and model.prior is None
+    assert f"The prior in {run / 'prior'} is of an earlier model, and is left out; learn it anew." in caplog.text
+    with pytest.raises(SettingError, match="of other settings or of an earlier model; delete that folder"):
+        train_prior(load_run(run), settings(), resume=True)
 
 
 def test_a_damaged_prior_is_one_sentence(run: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from experiments.table_4_1_mnist_cross_validation.protocol import BUDGETS, Job, 
 from experiments.table_4_1_mnist_cross_validation.tables import findings, markdown
 from experiments.table_4_1_mnist_cross_validation.trainings import restore, show_jobs
 from latentia.data import Split
-from latentia.runs.settings import plain
 from latentia.training import run_record
 
 CLAIM = (
@@ -44,7 +44,7 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
     setting = BUDGETS[budget]
     data = Job(family="VQ-VAE 1", method="base", fold=1).configuration(setting, seed)
     checksums = {str(split): data.load(split).sha256 for split in (Split.TRAIN, Split.VALIDATION)}
-    record = run_record(config=plain(setting), seed=seed, data=checksums, source=Path(__file__))
+    record = run_record(config=asdict(setting), seed=seed, data=checksums, source=Path(__file__))
     work = claim_work(folder / "work" / f"{budget}-seed{seed}", record)
     path = folder / f"{budget}.json"
     if path.is_file():

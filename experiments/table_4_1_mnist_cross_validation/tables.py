@@ -288,10 +288,11 @@ def _budget(result: Mapping[str, Any], runs: Results) -> str:
         if mine:
             folds = len({run["fold"] for run in mine})
             seconds = sum(run["seconds"] for run in mine) / len(mine)
-            lines.append([family, str(mine[0]["steps"]), str(folds), f"{seconds:.0f} s"])
+            training = result["config"]["trainings"][family]
+            steps = f"{mine[0]['steps']} of {training['batch']}"
+            lines.append([family, steps, training["precision"], str(folds), f"{seconds:.0f} s"])
     return (
-        f"Batch {result['config']['training']['batch']}, {result['config']['training']['precision']}, AdamW 10⁻³, the "
-        "same steps for all rows of a family; validation figures of each fold's best evaluation, as in the thesis. "
-        "The thesis: 100 passes of batch 128, 5 folds.\n\n"
-        + markdown_table(["family", "steps of each row", "folds", "training time of a row"], lines)
+        "AdamW 10⁻³, the same steps for all rows of a family; validation figures of each fold's best evaluation, as in "
+        "the thesis. The thesis: 100 passes of batch 128, 5 folds.\n\n"
+        + markdown_table(["family", "steps of each row", "precision", "folds", "training time of a row"], lines)
     )

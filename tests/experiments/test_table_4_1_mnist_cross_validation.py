@@ -24,8 +24,13 @@ def test_there_are_45_rows_and_the_thesis_prints_a_figure_for_each() -> None:
 
 
 def test_the_paper_budget_is_the_thesis_own() -> None:
-    training = BUDGETS["paper"].training
-    assert (training.passes, training.batch, training.optimizer, training.learning_rate) == (100, 128, "adamw", 1e-3)
+    for training in BUDGETS["paper"].trainings.values():
+        assert (training.passes, training.batch, training.optimizer, training.learning_rate) == (
+            100,
+            128,
+            "adamw",
+            1e-3,
+        )
     assert len([job for job in jobs(BUDGETS["paper"]) if job.method in METHODS]) == 45 * 5
     quantized = {name: family.model for name, family in FAMILIES.items() if isinstance(family.model, VQVAEConfig)}
     sizes = [
@@ -115,4 +120,6 @@ def test_a_result_file_is_enough_to_go_on_from(
 def test_the_page_says_when_trainings_are_missing() -> None:
     runs = [{**run("base", 1, 0.02, 13.0), "steps": 5, "seconds": 1.0}]
     result = {"runs": runs, "trainings": 3, "budget": "hour", "shrunk": False, "claim": "A claim."}
-    assert "Not finished: 1 of 3" in markdown({**result, "config": {"training": {"batch": 1, "precision": "32-true"}}})
+    assert "Not finished: 1 of 3" in markdown(
+        {**result, "config": {"trainings": {"Gaussian 1": {"batch": 1, "precision": "32-true"}}}}
+    )

@@ -1,4 +1,4 @@
-"""What `latentia evaluate` measures, writes and says of a multitask model: no bits, but errors and costs.
+"""What `latentia evaluate` measures, writes and says of a multitask model: errors and costs, and no bits of its bound.
 
 The bits of its bound are those of a normal distribution of variance ½ around each value, which stands for a squared
 error. Whatever the model, they are many, and nothing can be told from them.
@@ -29,6 +29,8 @@ def write_tasks(run: Run, images: DataSet, arguments: RunOptions, path: Path) ->
     """Measure all images with the run's masks, write the figures with what they were measured on, and give them."""
     from latentia.evaluation.tasks import evaluate_tasks
     from latentia.models.base import MultitaskModel
+    from latentia.models.vq_vae import VQVAE
+    from latentia.runs.prior import bits_per_code
     from latentia.runs.settings import plain
     from latentia.training import hardware, source_version, write_record
     from latentia.training.multitask import MultitaskTraining
@@ -38,8 +40,10 @@ def write_tasks(run: Run, images: DataSet, arguments: RunOptions, path: Path) ->
     figures = evaluate_tasks(
         model, images.tensor(slice(None)), training.masking, batch=arguments.batch, seed=arguments.seed
     )
-    record = {
-        **_figures(figures, model),
+    record = _figures(figures, model)
+    if isinstance(model, VQVAE) and model.has_prior:
+        record["bits_per_code"] = _mean(bits_per_code(model, images, batch=arguments.batch))
+    record |= {
         "masking": plain(training.masking),
         "provenance": {
             "data_set": images.name,
@@ -87,18 +91,21 @@ def tell_tasks(record: dict[str, Any], which: str) -> None:
     table = Table()
     for name in ("", "mean", "standard error"):
         table.add_column(name, justify="right" if name else "left")
+    usage = record.get("codebook")
+    evenly = math.log2(usage["codes"]) if usage else math.nan
     units = {
         "unconditioned_error": ("squared error from z, ×1e-4", THESIS_UNIT),
         "conditioned_error": ("squared error from z and known pixels, ×1e-4", THESIS_UNIT),
         "known_pixels": ("known pixels", 1.0),
         "divergence_nats": ("divergence, nats", 1.0),
         "vq_loss": ("VQ loss, ×1e-4", THESIS_UNIT),
+        "bits_per_code": (f"bits per code by the prior, {evenly:.4g} without", 1.0),
     }
     for name, (told, unit) in units.items():
         if found := record.get(name):
             error = found["standard_error"]
             table.add_row(told, f"{found['mean'] / unit:.4g}", "–" if error is None else f"{error / unit:.2g}")
-    if usage := record.get("codebook"):
+    if usage:
         table.add_row("perplexity of the codes", f"{usage['perplexity']:.4g}", "–")
         table.add_row("used codes", f"{usage['used']} of {usage['codes']}", "–")
     show([table])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from jaxtyping import Float, Int64
 from torch import Generator, Tensor, nn
 
-from latentia.data import Split
+from latentia.data import DataSet, Split
 from latentia.data.code_maps import CodeMaps, ShuffledCodeMaps
 from latentia.errors import CheckpointError, DataError, SettingError
 from latentia.evaluation_mode import blocks, evaluation_mode
@@ -28,6 +30,9 @@ from latentia.training.prior import PriorTraining, prior_task
 
 PASSES = 20
 """Over the codes of the training images, where nothing else is said."""
+
+BATCH = 256
+"""Images that are encoded at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +102,17 @@ def train_prior(
     return outcome
 
 
+def bits_per_code(model: VQVAE, images: DataSet, *, batch: int = BATCH) -> Float[Tensor, " images"]:
+    """−log₂ p(codes) per code of each image, on the CPU in float64: of the learned prior, which is told of no pixel.
+
+    Without a prior that is log₂ of the codebook's size. Errors: DataError where images are not of the model's size.
+    """
+    codes = _codes(model, images, batch)
+    with evaluation_mode(model) as device:
+        parts = [model.log_prior(codes[block].to(device)).cpu() for block in blocks(len(codes), batch)]
+    return -torch.cat(parts).double() / (math.prod(model.code_map) * math.log(2))
+
+
 def _write_record(place: PriorFolder, configuration: PriorConfiguration, run: Run) -> None:
     record = run_record(
         config=plain(configuration),
@@ -133,17 +149,21 @@ def _code_maps(run: Run, model: VQVAE, configuration: PriorConfiguration, split:
             f"prior.classes is {classes}, so that labels are 0 to {classes - 1}; those of {images.name} are "
             f"{int(labels.min())} to {int(labels.max())}."
         )
-    codes = []
-    with evaluation_mode(model) as device:
-        for block in blocks(len(images), 256):
-            found = model.encode(model.as_values(images.tensor(block).to(device))).codes
-            assert found is not None
-            codes.append(found.cpu())
     return CodeMaps(
-        codes=torch.cat(codes),
+        codes=_codes(model, images, BATCH),
         labels=None if labels is None else torch.from_numpy(labels),
         images=images.tensor(slice(None)) if configuration.prior.conditioned else None,
     )
+
+
+def _codes(model: VQVAE, images: DataSet, batch: int) -> Int64[Tensor, "images height width"]:
+    codes = []
+    with evaluation_mode(model) as device:
+        for block in blocks(len(images), batch):
+            found = model.encode(model.as_values(images.tensor(block).to(device))).codes
+            assert found is not None
+            codes.append(found.cpu())
+    return torch.cat(codes)
 
 
 def _condition(model: VQVAE, configuration: PriorConfiguration) -> Callable[[Tensor, Generator], Tensor] | None:

@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import math
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import yaml
 
-Latentia = Callable[..., int]
+from latentia.data import Split
+from latentia.models.vq_vae import VQVAE
+from latentia.runs import configuration_of, load_run, train
+from latentia.runs.model_file import save_model
+from latentia.runs.prior import read_prior_configuration, train_prior
+
+from .conftest import Latentia
+
+SMALL = ("prior.layers=2", "prior.channels=4", "training.steps=4", "training.batch=4")
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A VQ-VAE of 24 images of 8×8 in three classes with two decoders, and a prior of the classes and known pixels."""
+    folder = tmp_path_factory.mktemp("labelled")
+    rng = np.random.default_rng(0)
+    labels = np.arange(24) % 3
+    images = (rng.integers(0, 60, (24, 8, 8)) + 60 * labels[:, None, None]).astype(np.uint8)
+    np.savez(folder / "images.npz", images=images, labels=labels)
+    data = {"set": "npz", "file": str(folder / "images.npz"), "labels": "labels", "validation": 4, "test": 4}
+    model = {"kind": "vq_vae", "embeddings": 5, "embedding_size": 3, "widths": [4, 6], "decoders": "multi"}
+    training = {"steps": 4, "batch": 4, "accelerator": "cpu", "masking": {"places": "uniform", "share": 0.1}}
+    train(configuration_of({"data": data, "model": model, "training": training}, "here"), folder / "run")
+    trained, changes = load_run(folder / "run"), (*SMALL, "prior.classes=3", "prior.conditioned=true")
+    train_prior(trained, read_prior_configuration(changes))
+    return folder / "run"
 
 
 def test_a_vq_vae_is_trained_given_a_prior_and_sampled(
@@ -23,15 +52,15 @@ def test_a_vq_vae_is_trained_given_a_prior_and_sampled(
     assert capsys.readouterr().err == (
         "latentia: This VQ-VAE has no prior to draw codes from yet: `latentia prior` learns one.\n"
     )
-    small = [
-        word for change in ("prior.layers=2", "prior.channels=4", "training.steps=4") for word in ("--set", change)
-    ]
-    assert latentia("prior", run, *small, "--set", "training.batch=4") == 0
+    small = [word for change in SMALL for word in ("--set", change)]
+    assert latentia("prior", run, *small) == 0
     assert "bits per code, at step 4." in capsys.readouterr().out
     assert latentia("sample", run) == 0
     assert latentia("reconstruct", run, "--images", "0,1") == 0
+    assert latentia("interpolate", run, "--images", "0,1,2,3", "--layer", "1") == 0
     assert latentia("prior", run) == 2
     assert "holds a prior already" in capsys.readouterr().err
+    assert latentia("prior", run, *small, "--resume") == 0
 
 
 def test_a_run_of_another_kind_and_a_misspelt_setting_are_one_sentence(
@@ -42,3 +71,57 @@ def test_a_run_of_another_kind_and_a_misspelt_setting_are_one_sentence(
     assert latentia("prior", run, "--set", "prior.layrs=3") == 2
     assert "did you mean layers?" in capsys.readouterr().err
     assert not (run / "prior").exists()
+
+
+def test_an_evaluation_says_what_the_prior_gives_beside_the_size_of_the_codebook(
+    latentia: Latentia, labelled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert latentia("evaluate", labelled, "--batch", "3", "--out", "with") == 0
+    said = capsys.readouterr().out
+    found = json.loads(Path("with/tasks-test.json").read_text(encoding="utf-8"))["bits_per_code"]
+    run = load_run(labelled)
+    assert isinstance(run.model, VQVAE)
+    with torch.no_grad():
+        nats = -run.model.infer(run.images(Split.TEST).tensor(slice(None))).log_prior.double()
+    assert found["mean"] == pytest.approx(float(nats.mean()) / 4 / math.log(2), rel=1e-5)
+    assert found["standard_error"] == pytest.approx(float(nats.std()) / 2 / 4 / math.log(2), rel=1e-4)
+    assert f"│ bits per code by the prior, {math.log2(5):.4g} without" in said
+    assert f" {found['mean']:.4g} │" in said
+    without = shutil.copytree(labelled, Path("without"))
+    shutil.rmtree(without / "prior")
+    assert latentia("evaluate", without) == 0
+    assert "bits per code" not in capsys.readouterr().out
+
+
+def test_known_pixels_and_classes_go_with_every_use(latentia: Latentia, labelled: Path) -> None:
+    assert latentia("sample", labelled, "--out", "out") == 0
+    assert latentia("impute", labelled, "--images", "0,3", "--samples", "2", "--out", "out") == 0
+    with np.load("out/imputation.npz") as loaded:
+        assert loaded["from_pixels"].shape == (2, 2, 1, 8, 8)
+
+
+def test_a_prior_of_an_earlier_model_is_told_and_left_out(
+    latentia: Latentia, labelled: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    copy = shutil.copytree(labelled, Path("copy"))
+    later = load_run(copy)
+    assert isinstance(later.model, VQVAE)
+    later.model.prior = None
+    with torch.no_grad():
+        later.model.quantizer.codebook.mul_(2)
+    save_model(later.model, later.configuration.model, later.folder.model)
+    assert latentia("reconstruct", copy, "--images", "0,1") == 0
+    assert "The prior in copy/prior is of an earlier model, and is left out; learn it anew." in caplog.text
+    assert latentia("sample", copy) == 2
+    assert "no prior to draw codes from yet" in capsys.readouterr().err
+
+
+def test_a_damaged_prior_is_one_sentence(
+    latentia: Latentia, labelled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = shutil.copytree(labelled, Path("copy"))
+    (copy / "prior" / "model.safetensors").write_bytes(b"nothing")
+    assert latentia("sample", copy) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("latentia: ") and printed.err.count("\n") == 1
+    assert "cannot be read as a prior: it is no safetensors file, or damaged." in printed.err

@@ -17,7 +17,7 @@ from latentia.errors import CheckpointError, DataError, OutputError, SettingErro
 from latentia.models.vq_vae import VQVAE
 from latentia.runs import configuration_of, load_run, train
 from latentia.runs.model_file import save_model
-from latentia.runs.prior import PriorConfiguration, read_prior_configuration, train_prior
+from latentia.runs.prior import PriorConfiguration, bits_per_code, read_prior_configuration, train_prior
 from latentia.training import Progress
 from latentia.uses import sample
 
@@ -78,6 +78,13 @@ def test_a_prior_gives_codes_of_the_images_more_than_an_even_share(run: Path) ->
     train_prior(loaded, settings("training.steps=150", "training.learning_rate=0.01", "training.average_decay=0.5"))
     with torch.no_grad():
         assert loaded.model.log_prior(codes).mean() > evenly + 1
+
+
+def test_without_a_prior_a_code_costs_as_much_as_naming_a_vector_of_the_codebook(run: Path) -> None:
+    loaded = load_run(run)
+    assert isinstance(loaded.model, VQVAE)
+    bits = bits_per_code(loaded.model, loaded.images(Split.TEST), batch=3)
+    assert bits.shape == (4,) and torch.allclose(bits, torch.tensor(5.0).log2().double())
 
 
 def test_a_stopped_prior_goes_on_to_the_same_weights(run: Path, tmp_path: Path) -> None:

@@ -35,8 +35,10 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = {"kind": "vq_vae", "embeddings": 5, "embedding_size": 3, "widths": [4, 6], "decoders": "multi"}
     training = {"steps": 4, "batch": 4, "accelerator": "cpu", "masking": {"places": "uniform", "share": 0.1}}
     train(configuration_of({"data": data, "model": model, "training": training}, "here"), folder / "run")
-    trained, changes = load_run(folder / "run"), (*SMALL, "prior.classes=3", "prior.conditioned=true")
-    train_prior(trained, read_prior_configuration(changes))
+    # Long enough for the classes to make a difference.
+    longer = ("training.steps=40", "training.learning_rate=0.03", "training.average_decay=null")
+    changes = (*SMALL, *longer, "prior.classes=3", "prior.conditioned=true")
+    train_prior(load_run(folder / "run"), read_prior_configuration(changes))
     return folder / "run"
 
 
@@ -125,3 +127,41 @@ def test_a_damaged_prior_is_one_sentence(
     printed = capsys.readouterr()
     assert printed.err.startswith("latentia: ") and printed.err.count("\n") == 1
     assert "cannot be read as a prior: it is no safetensors file, or damaged." in printed.err
+
+
+def test_samples_can_be_of_one_class(latentia: Latentia, labelled: Path, tmp_path: Path) -> None:
+    for label in (0, 2):
+        assert latentia("sample", labelled, "--label", label, "--temperatures", "0,1", "--out", "out") == 0
+    found = [np.load(tmp_path / "out" / f"samples-of-class-{label}.npz")["images"] for label in (0, 2)]
+    model = load_run(labelled).model
+    assert isinstance(model, VQVAE) and model.prior is not None
+    for label, images in zip((0, 2), found, strict=True):
+        assert images.shape == (2, 8, 1, 8, 8)
+        labels = torch.full((1,), label)
+        codes = model.prior.sample(1, labels=labels, condition=model.nothing_known(1), temperature=0.0)
+        with torch.no_grad():
+            wanted = model.distribution(model.decode(model.quantizer.look_up(codes))).representative
+        assert (images[0] == wanted.numpy()).all()  # at temperature 0 a class has one most probable map
+    assert (found[0][1] != found[1][1]).any()
+
+
+@pytest.mark.parametrize("label", ["3", "-1"])
+def test_a_class_that_the_prior_does_not_have_is_one_sentence(
+    label: str, latentia: Latentia, labelled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert latentia("sample", labelled, f"--label={label}", "--out", "out") == 2
+    assert capsys.readouterr().err == f"latentia: The prior has classes 0 to 2, and no class {label}.\n"
+    assert not Path("out").exists()
+
+
+def test_a_model_without_classes_has_no_samples_of_one(
+    latentia: Latentia, run: Path, labelled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without = shutil.copytree(labelled, Path("without"))
+    shutil.rmtree(without / "prior")
+    train_prior(load_run(without), read_prior_configuration(SMALL))
+    for one in (run, without):
+        assert latentia("sample", one, "--label", "1") == 2
+        printed = capsys.readouterr().err
+        assert printed.startswith(f"latentia: --label 1: the model of {one} has no prior of classes;")
+        assert printed.count("\n") == 1

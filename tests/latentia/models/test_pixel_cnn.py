@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from latentia.errors import SettingError
-from latentia.models.base import AutoregressivePrior
+from latentia.models.base import AutoregressivePrior, PriorOfClass
 from latentia.models.pixel_cnn import PixelCNN, PixelCNNConfig
 from latentia.randomness import seeded
 
@@ -357,3 +357,29 @@ def test_maps_are_not_drawn_where_something_does_not_fit(
 def test_drawing_nothing_or_colder_than_zero_is_refused(count: int, temperature: float, says: str) -> None:
     with pytest.raises(SettingError, match=f"^{says}$"):
         make("gated").sample(count, temperature=temperature)
+
+
+@pytest.mark.parametrize("given", ["classes", "both"])
+def test_one_class_of_a_prior_is_a_prior_without_classes(given: str) -> None:
+    model = make_uneven("gated", (2, 3), codes=3, **GIVEN[given])
+    maps, rest = maps_of(model, 4), given_to(model, 4)
+    rest.pop("labels")
+    for label in range(3):
+        labels, one = torch.full((4,), label), PriorOfClass(model, label)
+        assert not one.classes and one.conditioned == model.conditioned
+        assert torch.equal(one.log_prob(maps, **rest), model.log_prob(maps, labels=labels, **rest))
+        drawn = []
+        for prior, more in ((one, {}), (model, {"labels": labels})):
+            with seeded(7):
+                drawn.append(prior.sample(4, temperature=0.7, **rest, **more))
+        assert torch.equal(*drawn)
+        with pytest.raises(SettingError, match=f"^The prior is that of class {label} alone; it got labels.$"):
+            one.log_prob(maps, labels=labels, **rest)
+
+
+def test_a_class_that_is_not_there_is_named() -> None:
+    for label in (-1, 3):
+        with pytest.raises(SettingError, match=f"^The prior has classes 0 to 2, and no class {label}.$"):
+            PriorOfClass(make("gated", classes=3), label)
+    with pytest.raises(SettingError, match=r"^The prior has no classes, of which 1 could be one\.$"):
+        PriorOfClass(make("gated"), 1)

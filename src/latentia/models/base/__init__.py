@@ -2,7 +2,7 @@
 
 from latentia.models.base.density import Generation, Inference, LatentVariableModel, Terms
 from latentia.models.base.multitask import CONDITIONED, UNCONDITIONED, Decoders, Latent, MultitaskModel, TaskTerms
-from latentia.models.base.prior import AutoregressivePrior
+from latentia.models.base.prior import AutoregressivePrior, PriorOfClass
 
 __all__ = [
     "CONDITIONED",
@@ -14,6 +14,7 @@ __all__ = [
     "Latent",
     "LatentVariableModel",
     "MultitaskModel",
+    "PriorOfClass",
     "TaskTerms",
     "Terms",
 ]

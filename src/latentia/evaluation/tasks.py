@@ -76,4 +76,5 @@ def evaluate_tasks(
 
 
 def _error(values: Tensor, truth: Tensor) -> Float[Tensor, " batch"]:
-    return (values - truth).double().square().flatten(1).mean(1).cpu()
+    # In float64 on the CPU: not every device has it.
+    return (values - truth).cpu().double().square().flatten(1).mean(1)

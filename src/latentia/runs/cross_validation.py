@@ -19,6 +19,7 @@ import torch
 from latentia.errors import LatentiaError, SettingError
 from latentia.runs.configuration import Configuration
 from latentia.runs.fold import Fold
+from latentia.runs.folder import RunFolder
 from latentia.runs.settings import plain
 from latentia.runs.training import train
 from latentia.training import Progress, hardware, source_version, write_record
@@ -78,11 +79,14 @@ def cross_validate(
     the training itself. With `resume`, folds that are done are not trained again, and interrupted ones go on.
     The results are also written to `folder`/cross-validation.json.
 
-    Errors: SettingError for fewer than 2 folds or settings that do not fit; those of `train`.
+    Errors: SettingError for fewer than 2 folds or settings that do not fit; those of `train`, and for what is in the
+    folder already before any training begins.
     """
     if workers < 1:
         raise SettingError(f"There must be at least one worker, not {workers}.")
     each = [replace(configuration, fold=fold) for fold in Fold.all(folds)]
+    for number, one in enumerate(each, start=1):  # all before any: a training may take hours
+        RunFolder(path=fold_folder(folder, number)).check(one, resume=resume)
     # Dask's workers go by their own number of threads.
     threads = None if cluster else max(1, (os.cpu_count() or 1) // workers)
     if workers == 1 and cluster is None:

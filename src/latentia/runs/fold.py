@@ -41,13 +41,13 @@ class Fold:
     def load(self, source: DataSource | NpzFields, split: Split) -> DataSet:
         """Load the images to train on, or those held out, or the test images, which are in no fold.
 
-        The source's own validation images are ordinary training images here, and the scale of a field is that of all
-        folds. Errors: DataError where there are fewer
-        images than folds.
+        The source's own validation images are ordinary training images here, and the scale of a field, of its test
+        snapshots too, is that of all folds. Errors: DataError where there are fewer images than folds.
         """
+        undivided = replace(source, validation=0)  # type: ignore[type-var]  # sources are dataclasses
         if split is Split.TEST:
-            return source.load(split)
-        whole = replace(source, validation=0).load(Split.TRAIN)  # type: ignore[type-var]  # sources are dataclasses
+            return undivided.load(split)
+        whole = undivided.load(Split.TRAIN)
         if len(whole) < self.of:
             raise DataError(f"{whole.name} has {len(whole)} training images, which cannot be cut into {self.of} folds.")
         edges = np.linspace(0, len(whole), self.of + 1).round().astype(int)

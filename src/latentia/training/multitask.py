@@ -30,7 +30,8 @@ class Balancing:
 
     kind: Balance = "fixed"
     beta: float = 1e-4
-    """Of SoftAdapt; the thesis' figures are with 1e-4 for Gaussian models and 5e-3 for vector-quantized ones."""
+    """Of SoftAdapt, for errors as they are in the loss: summed over an image for Gaussian models, of which the thesis'
+    figures are with 1e-4; averaged for vector-quantized ones, with 5e-3."""
     every: int = 101
     """Steps between changes of the weights."""
     order: int = 1
@@ -140,7 +141,8 @@ def multitask_task(
     def after_step(figures: Mapping[str, float]) -> None:
         errors = [figures[name] for name in map(error_name, model.tasks) if name in figures]
         if len(errors) == len(base):
-            balanced.weights.observe(torch.tensor(errors, dtype=torch.float64))
+            # In the unit of the loss, which is what β of the balancing is for.
+            balanced.weights.observe(model.error_weight * torch.tensor(errors, dtype=torch.float64))
 
     balanced = Balanced(model, training.balancing.make(len(model.tasks)))
     return Task(

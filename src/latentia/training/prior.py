@@ -77,7 +77,7 @@ def prior_task(
             nats(module, {name: tensor.to(device) for name, tensor in validation.at(block).items()}, generator)
             for block in blocks(len(validation), training.batch // training.micro_batches)
         ]
-        score = float(torch.cat(each).double().mean())
+        score = float(torch.cat(each).cpu().double().mean())  # not every device has float64
         return Evaluation(score=score, figures=_figures(score))
 
     with evaluation_mode(prior) as device:  # so that what does not fit is refused before the first pass

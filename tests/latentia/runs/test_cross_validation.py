@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentia.data import Split
+from latentia.data import FieldSet, NpzFields, Split
 from latentia.errors import DataError, SettingError
 from latentia.runs import Configuration, load_run, read_configuration, train
 from latentia.runs.cross_validation import FoldResult, cross_validate, fold_folder
@@ -44,6 +44,18 @@ def test_test_images_are_in_no_fold(configuration: Configuration) -> None:
     for fold in Fold.all(4):
         for split in (Split.TRAIN, Split.VALIDATION):
             assert not set(test) & set(contents(fold, configuration, split))
+
+
+def test_all_parts_of_a_folds_fields_have_one_scale(tmp_path: Path) -> None:
+    np.savez(tmp_path / "ramp.npz", depth=np.arange(20.0)[:, None, None] + np.zeros((4, 6)))
+    source = NpzFields(file=tmp_path / "ramp.npz", fields=("depth",), validation=5, test=5)
+    test = Fold(number=1, of=3).load(source, Split.TEST)
+    train = Fold(number=1, of=3).load(source, Split.TRAIN)
+    assert isinstance(test, FieldSet) and isinstance(train, FieldSet)
+    assert (
+        (float(train.lowest[0]), float(train.highest[0])) == (0, 14) == (float(test.lowest[0]), float(test.highest[0]))
+    )
+    assert test.values[:, 0, 0, 0] * 14 == pytest.approx(np.arange(15.0, 20.0))
 
 
 def test_a_part_of_a_fold_can_be_measured_and_the_rest_is_not_trained_on(configuration: Configuration) -> None:
@@ -127,6 +139,16 @@ def test_folds_that_are_done_are_not_trained_again(configuration: Configuration,
     again = cross_validate(configuration, folder, folds=2, resume=True)
     assert [fold.figures for fold in again.folds] == [fold.figures for fold in first.folds]
     assert weights.stat().st_mtime_ns == changed
+
+
+def test_nothing_is_trained_where_some_fold_cannot_be(configuration: Configuration, tmp_path: Path) -> None:
+    folder = tmp_path / "folds"
+    train(replace(configuration, fold=Fold(number=2, of=3)), fold_folder(folder, 2), pictures=False)
+    with pytest.raises(SettingError, match="fold-2 holds a training already"):
+        cross_validate(configuration, folder, folds=3)
+    with pytest.raises(SettingError, match=r"fold\.of was 3 and is now 2"):
+        cross_validate(configuration, folder, folds=2, resume=True)
+    assert [path.name for path in folder.iterdir()] == ["fold-2"]
 
 
 def test_a_problem_of_a_worker_is_the_callers(configuration: Configuration, tmp_path: Path) -> None:

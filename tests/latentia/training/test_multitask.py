@@ -221,13 +221,14 @@ def test_softadapt_weighs_the_losses_of_whole_steps_and_changes_when_it_is_time(
     balancing = Balancing(kind="loss_weighted", beta=5.0, every=3)
     task = make(replace(config, decoders="multi"), balancing=balancing)
     beside = SoftAdapt(2, beta=5.0, variant="loss_weighted", every=3)
+    summed = 64 if isinstance(config, MultitaskGaussianVAEConfig) else 1  # as in the loss
     weights = []
 
     def watch(progress: Progress) -> None:
         if progress.evaluation is None:
             weights.append(module_of(task).weights().tolist())
             figures = [progress.figures[f"{name}_error"] for name in ("unconditioned", "conditioned")]
-            beside.observe(torch.tensor(figures, dtype=torch.float64))
+            beside.observe(summed * torch.tensor(figures, dtype=torch.float64))
             assert weights[-1] == beside().tolist()
 
     settings = LoopSettings(seed=1, steps=8, evaluate_steps=2, micro_batches=2, accelerator="cpu")

@@ -141,7 +141,6 @@ def multitask_task(
     def after_step(figures: Mapping[str, float]) -> None:
         errors = [figures[name] for name in map(error_name, model.tasks) if name in figures]
         if len(errors) == len(base):
-            # In the unit of the loss, which is what β of the balancing is for.
             balanced.weights.observe(model.error_weight * torch.tensor(errors, dtype=torch.float64))
 
     balanced = Balanced(model, training.balancing.make(len(model.tasks)))

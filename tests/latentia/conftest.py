@@ -1,4 +1,4 @@
-"""A folder of small images, a configuration that trains on it in a second, and a run that has done so."""
+"""A folder of small images, a configuration that trains on it in a second, and runs that have done so."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from latentia.runs import read_configuration, train
+from latentia.runs import configuration_of, read_configuration, train
 
 Settings = dict[str, dict[str, object]]
 
@@ -66,3 +66,34 @@ def trained(tmp_path_factory: pytest.TempPathFactory, settings: Callable[[], Set
     path.write_text(yaml.safe_dump(settings()), encoding="utf-8")
     train(read_configuration(str(path)), folder / "tiny")
     return folder / "tiny"
+
+
+@pytest.fixture(scope="session")
+def trained_vq(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of a VQ-VAE with 5 codes, of 24 images of 8×8 in three classes, which are told by their brightness."""
+    folder = tmp_path_factory.mktemp("runs")
+    rng = np.random.default_rng(0)
+    labels = np.arange(24) % 3
+    images = (rng.integers(0, 60, (24, 8, 8)) + 60 * labels[:, None, None]).astype(np.uint8)
+    np.savez(folder / "images.npz", images=images, labels=labels)
+    values = {
+        "data": {"set": "npz", "file": str(folder / "images.npz"), "labels": "labels", "validation": 4, "test": 4},
+        "model": {
+            "kind": "vq_vae",
+            "embeddings": 5,
+            "embedding_size": 3,
+            "widths": [4, 6],
+            "codebook_decay": 0.8,
+            "revive_below": 0.5,
+            "decoders": "single",
+        },
+        "training": {
+            "steps": 20,
+            "batch": 4,
+            "learning_rate": 0.003,
+            "accelerator": "cpu",
+            "masking": {"exponent": 20.0},
+        },
+    }
+    train(configuration_of(values, "tiny VQ-VAE"), folder / "vq")
+    return folder / "vq"

@@ -21,7 +21,8 @@ class Arguments:
     run: Path = argument("RUN", "the folder of a VQ-VAE's training")
     set: tuple[str, ...] = option(
         (),
-        "change a setting of the prior or its training, such as prior.layers=10 or training.passes=5",
+        "change a setting of the prior or its training, such as prior.layers=10 or training.passes=5, or say where "
+        "the run's data are now, as in data.folder=../cifar10",
         metavar="SETTING=VALUE",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to compute the codes")
@@ -36,10 +37,12 @@ def run(arguments: Arguments) -> int:
     """
     from latentia.commands.options import device_of
     from latentia.runs import load_run
+    from latentia.runs.folder import CHANGEABLE
     from latentia.runs.prior import read_prior_configuration, train_prior
 
-    configuration = read_prior_configuration(arguments.set)
-    trained = load_run(arguments.run)
+    of_data = tuple(change for change in arguments.set if change.startswith(CHANGEABLE))
+    configuration = read_prior_configuration([change for change in arguments.set if change not in of_data])
+    trained = load_run(arguments.run, of_data)
     trained.model.to(device_of(arguments.device))
     with progress_bar() as bar:
 

@@ -18,7 +18,7 @@ from latentia.models.vq_vae import VQVAE
 from latentia.runs.configuration import Configuration, changed, read_configuration, write_yaml
 from latentia.runs.model_file import load_model
 from latentia.runs.prior_file import attach_prior
-from latentia.runs.settings import plain
+from latentia.runs.settings import flat, plain
 from latentia.training import run_record, write_record
 
 MAY_CHANGE = (
@@ -91,7 +91,7 @@ class RunFolder:
                 f"{self.path} holds a model but no checkpoint.safetensors to go on from; to train anew, name another "
                 "folder with --out."
             )
-        before, now = _flat(self.read_configuration()), _flat(configuration)
+        before, now = flat(plain(self.read_configuration())), flat(plain(configuration))
         for name in now:
             if before.get(name) != now[name] and name not in MAY_CHANGE:
                 raise SettingError(
@@ -204,15 +204,3 @@ def load_run(path: Path, changes: tuple[str, ...] = ()) -> Run:
     if isinstance(model, VQVAE):
         attach_prior(model, path, folder.model)
     return Run(folder=folder, configuration=configuration, model=model)
-
-
-def _flat(configuration: Configuration) -> dict[str, Any]:
-    """Settings by their names, such as `training.steps`."""
-    flat: dict[str, Any] = {}
-    for section, values in plain(configuration).items():
-        flat |= (
-            {f"{section}.{name}": one for name, one in values.items()}
-            if isinstance(values, dict)
-            else {section: values}
-        )
-    return flat

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from latentia.randomness import seeded
 from latentia.runs.configuration import read_changed
 from latentia.runs.folder import Run
 from latentia.runs.prior_file import PriorFolder, build_prior, checksum, save_prior
-from latentia.runs.settings import plain
+from latentia.runs.settings import flat, plain
 from latentia.training import Outcome, Progress, fit, run_record, write_record
 from latentia.training.prior import PriorTraining, prior_task
 
@@ -73,8 +73,10 @@ def train_prior(
     if not isinstance(model, VQVAE):
         raise SettingError(f"The model of {run.folder.path} is no VQ-VAE: it needs no prior to be learned.")
     place = PriorFolder(run=run.folder.path)
-    _check_folder(place, configuration, run, resume=resume)
-    train, validation = (_code_maps(run, model, configuration, split) for split in (Split.TRAIN, Split.VALIDATION))
+    images = [run.images(split) for split in (Split.TRAIN, Split.VALIDATION)]
+    data = {"model": checksum(run.folder.model), **{str(one.split): one.sha256 for one in images}}
+    _check_folder(place, configuration, data, resume=resume)
+    train, validation = (_code_maps(model, one, configuration.prior) for one in images)
     batches = ShuffledCodeMaps(maps=train, batch=configuration.training.batch, seed=configuration.seed)
     with seeded(configuration.seed):
         prior = build_prior(configuration.prior, model)
@@ -83,7 +85,7 @@ def train_prior(
     def tell(progress: Progress) -> None:
         if not place.record.is_file():  # the first report: the training has begun, and until then nothing is written
             make_folder(place.path)
-            _write_record(place, configuration, run)
+            _write_record(place, configuration, data)
         on_progress(progress)
 
     def keep(module: nn.Module, progress: Progress) -> None:
@@ -113,35 +115,39 @@ def bits_per_code(model: VQVAE, images: DataSet, *, batch: int = BATCH) -> Float
     return -torch.cat(parts).double() / (math.prod(model.code_map) * math.log(2))
 
 
-def _write_record(place: PriorFolder, configuration: PriorConfiguration, run: Run) -> None:
-    record = run_record(
-        config=plain(configuration),
-        seed=configuration.seed,
-        data={"model": checksum(run.folder.model)},
-        source=Path(__file__),
-    )
-    write_record(record, place.record)
+def _write_record(place: PriorFolder, configuration: PriorConfiguration, data: Mapping[str, str]) -> None:
+    settings = plain(configuration)
+    write_record(run_record(config=settings, seed=configuration.seed, data=data, source=Path(__file__)), place.record)
 
 
-def _check_folder(place: PriorFolder, configuration: PriorConfiguration, run: Run, *, resume: bool) -> None:
+def _check_folder(
+    place: PriorFolder, configuration: PriorConfiguration, data: Mapping[str, str], *, resume: bool
+) -> None:
     check_output_folder(place.path)
     if not place.record.is_file():
         return
-    if not resume:
-        raise SettingError(f"{place.path} holds a prior already; go on with it by --resume, or delete that folder.")
     try:
         record = json.loads(place.record.read_text(encoding="utf-8"))
-        before, of = record["config"], record["data_sha256"]["model"]
-    except (ValueError, KeyError, TypeError) as error:
+        before, data_before = flat(record["config"]), dict(record["data_sha256"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{place.record} is damaged.") from error
-    if before != json.loads(json.dumps(plain(configuration))) or of != checksum(run.folder.model):
-        raise SettingError(f"{place.path} holds a prior of other settings or of an earlier model; delete that folder.")
+    if data_before.get("model") != data["model"]:
+        raise SettingError(f"{place.path} holds a prior of an earlier model; to learn it anew, delete that folder.")
+    if not resume:
+        raise SettingError(f"{place.path} holds a prior already; go on with it by --resume, or delete that folder.")
+    if data_before != data:
+        raise SettingError(f"The prior in {place.path} was begun on other data; to learn it anew, delete that folder.")
+    for name, value in flat(plain(configuration)).items():
+        if before.get(name) != value:
+            raise SettingError(
+                f"The prior in {place.path} cannot go on with other settings: {name} was {before.get(name)} and is now "
+                f"{value}."
+            )
 
 
-def _code_maps(run: Run, model: VQVAE, configuration: PriorConfiguration, split: Split) -> CodeMaps:
-    images = run.images(split)
-    classes = configuration.prior.classes
-    labels = getattr(images, "labels", None) if classes else None
+def _code_maps(model: VQVAE, images: DataSet, config: PixelCNNConfig) -> CodeMaps:
+    classes = config.classes
+    labels = images.labels if classes else None
     if classes and labels is None:
         raise DataError(f"prior.classes is {classes}, but {images.name} has no labels.")
     if labels is not None and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
@@ -152,7 +158,7 @@ def _code_maps(run: Run, model: VQVAE, configuration: PriorConfiguration, split:
     return CodeMaps(
         codes=_codes(model, images, BATCH),
         labels=None if labels is None else torch.from_numpy(labels),
-        images=images.tensor(slice(None)) if configuration.prior.conditioned else None,
+        images=images.tensor(slice(None)) if config.conditioned else None,
     )
 
 

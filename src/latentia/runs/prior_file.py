@@ -65,7 +65,8 @@ def attach_prior(model: VQVAE, run: Path, model_file: Path) -> None:
         return
     metadata, weights = read_weights(place.model, FORMAT, "prior")
     if metadata.get("of") != checksum(model_file):
-        LOG.warning("The prior in %s is of an earlier model, and is left out; learn it anew.", place.path)
+        told = "The prior in %s is of an earlier model, and is left out; to learn it anew, delete that folder."
+        LOG.warning(told, place.path)
         return
     with fitting(place.model), seeded(0):
         config: PixelCNNConfig = read(PixelCNNConfig, json.loads(metadata["prior"]), "prior")

@@ -75,6 +75,17 @@ def plain(record: Any) -> Any:
     return values
 
 
+def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give plain values by their names, such as `training.steps`."""
+    named: dict[str, Any] = {}
+    for section, value in values.items():
+        if isinstance(value, Mapping):
+            named |= {f"{section}.{name}": one for name, one in value.items()}
+        else:
+            named[section] = value
+    return named
+
+
 def plain_choice(choice: Choice, record: Any) -> dict[str, Any]:
     """Turn a record of a choice into plain values, with its name."""
     (name,) = (name for name, kind in choice.kinds.items() if type(record) is kind)

@@ -6,15 +6,16 @@ import json
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import yaml
 
-from latentia.data import Split
+from latentia.data import NpzImages, Split
 from latentia.models.vq_vae import VQVAE
-from latentia.runs import configuration_of, load_run, train
+from latentia.runs import load_run
 from latentia.runs.model_file import save_model
 from latentia.runs.prior import read_prior_configuration, train_prior
 
@@ -23,23 +24,25 @@ from .conftest import Latentia
 SMALL = ("prior.layers=2", "prior.channels=4", "training.steps=4", "training.batch=4")
 
 
+NO_PRIOR = "latentia: This VQ-VAE has no prior to draw codes from yet: `latentia prior` learns one.\n"
+WORDS = tuple(word for change in SMALL for word in ("--set", change))
+
+
+@pytest.fixture
+def vq(trained_vq: Path, tmp_path: Path) -> Path:
+    """A VQ-VAE's run of its own for the test, without a prior."""
+    return shutil.copytree(trained_vq, tmp_path / "vq")
+
+
 @pytest.fixture(scope="module")
-def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A VQ-VAE of 24 images of 8×8 in three classes with two decoders, and a prior of the classes and known pixels."""
-    folder = tmp_path_factory.mktemp("labelled")
-    rng = np.random.default_rng(0)
-    labels = np.arange(24) % 3
-    images = (rng.integers(0, 60, (24, 8, 8)) + 60 * labels[:, None, None]).astype(np.uint8)
-    np.savez(folder / "images.npz", images=images, labels=labels)
-    data = {"set": "npz", "file": str(folder / "images.npz"), "labels": "labels", "validation": 4, "test": 4}
-    model = {"kind": "vq_vae", "embeddings": 5, "embedding_size": 3, "widths": [4, 6], "decoders": "multi"}
-    training = {"steps": 4, "batch": 4, "accelerator": "cpu", "masking": {"places": "uniform", "share": 0.1}}
-    train(configuration_of({"data": data, "model": model, "training": training}, "here"), folder / "run")
+def labelled(trained_vq: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a prior of the three classes and of known pixels; whoever writes to it takes a copy."""
+    folder = shutil.copytree(trained_vq, tmp_path_factory.mktemp("labelled") / "run")
     # Long enough for the classes to make a difference.
     longer = ("training.steps=40", "training.learning_rate=0.03", "training.average_decay=null")
     changes = (*SMALL, *longer, "prior.classes=3", "prior.conditioned=true")
-    train_prior(load_run(folder / "run"), read_prior_configuration(changes))
-    return folder / "run"
+    train_prior(load_run(folder), read_prior_configuration(changes))
+    return folder
 
 
 def test_a_vq_vae_is_trained_given_a_prior_and_sampled(
@@ -51,18 +54,15 @@ def test_a_vq_vae_is_trained_given_a_prior_and_sampled(
     run = tmp_path / "run"
     assert latentia("train", config, "--out", run) == 0
     assert latentia("sample", run) == 2
-    assert capsys.readouterr().err == (
-        "latentia: This VQ-VAE has no prior to draw codes from yet: `latentia prior` learns one.\n"
-    )
-    small = [word for change in SMALL for word in ("--set", change)]
-    assert latentia("prior", run, *small) == 0
+    assert capsys.readouterr().err == NO_PRIOR
+    assert latentia("prior", run, *WORDS) == 0
     assert "bits per code, at step 4." in capsys.readouterr().out
     assert latentia("sample", run) == 0
     assert latentia("reconstruct", run, "--images", "0,1") == 0
     assert latentia("interpolate", run, "--images", "0,1,2,3", "--layer", "1") == 0
     assert latentia("prior", run) == 2
     assert "holds a prior already" in capsys.readouterr().err
-    assert latentia("prior", run, *small, "--resume") == 0
+    assert latentia("prior", run, *WORDS, "--resume") == 0
 
 
 def test_a_run_of_another_kind_and_a_misspelt_setting_are_one_sentence(
@@ -73,6 +73,65 @@ def test_a_run_of_another_kind_and_a_misspelt_setting_are_one_sentence(
     assert latentia("prior", run, "--set", "prior.layrs=3") == 2
     assert "did you mean layers?" in capsys.readouterr().err
     assert not (run / "prior").exists()
+
+
+@pytest.mark.parametrize("words", [("sample",), ("neighbourhood", "--kept-layers", "0"), ("impute", "--images", "0")])
+def test_nothing_is_drawn_without_a_prior(
+    words: tuple[str, ...], latentia: Latentia, vq: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, *others = words
+    assert latentia(command, vq, *others) == 2
+    assert capsys.readouterr().err == NO_PRIOR
+
+
+@pytest.mark.parametrize("kind", [(), ("--set", "prior.classes=3"), ("--set", "prior.conditioned=true")])
+def test_a_run_with_a_prior_of_any_kind_can_do_all_that_others_can(
+    kind: tuple[str, ...], latentia: Latentia, vq: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert latentia("prior", vq, *WORDS, *kind) == 0
+    for command, *words in (
+        ("sample", "--count", "2"),
+        ("evaluate", "--neighbours", "1"),
+        ("interpolate", "--images", "0,1"),
+        ("neighbourhood", "--kept-layers", "0,1"),
+        ("reconstruct", "--images", "0,1"),
+        ("impute", "--images", "0,1", "--samples", "2"),
+    ):
+        assert latentia(command, vq, *words) == 0, capsys.readouterr().err
+
+
+def test_an_interruption_says_how_to_go_on_and_so_it_does(
+    latentia: Latentia, vq: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from latentia.training import loop
+
+    save = loop.save_checkpoint
+
+    def save_and_interrupt(*arguments: Any, **settings: Any) -> None:
+        save(*arguments, **settings)
+        raise KeyboardInterrupt
+
+    words = (*WORDS, "--set", "training.checkpoint_steps=2")
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "save_checkpoint", save_and_interrupt)
+        assert latentia("prior", vq, *words) == 130
+    assert capsys.readouterr().err == "latentia: Interrupted. The same command with --resume goes on.\n"
+    assert latentia("prior", vq, *words) == 2
+    assert "holds a prior already; go on with it by --resume" in " ".join(capsys.readouterr().err.split())
+    assert latentia("prior", vq, *words, "--resume") == 0
+
+
+def test_where_the_data_are_now_is_said_among_the_settings(
+    latentia: Latentia, vq: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = load_run(vq).configuration.data
+    assert isinstance(data, NpzImages)
+    shutil.copy(data.file, tmp_path / "moved.npz")
+    text = (vq / "config.yaml").read_text(encoding="utf-8")
+    (vq / "config.yaml").write_text(text.replace("images.npz", "gone.npz"), encoding="utf-8")
+    assert latentia("prior", vq, *WORDS) == 2
+    assert "gone.npz" in capsys.readouterr().err
+    assert latentia("prior", vq, *WORDS, "--set", "data.file=moved.npz") == 0
 
 
 def test_an_evaluation_says_what_the_prior_gives_beside_the_size_of_the_codebook(
@@ -113,7 +172,10 @@ def test_a_prior_of_an_earlier_model_is_told_and_left_out(
         later.model.quantizer.codebook.mul_(2)
     save_model(later.model, later.configuration.model, later.folder.model)
     assert latentia("reconstruct", copy, "--images", "0,1") == 0
-    assert "The prior in copy/prior is of an earlier model, and is left out; learn it anew." in caplog.text
+    assert (
+        "The prior in copy/prior is of an earlier model, and is left out; to learn it anew, delete that folder."
+        in caplog.text
+    )
     assert latentia("sample", copy) == 2
     assert "no prior to draw codes from yet" in capsys.readouterr().err
 

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import logging
+import math
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.distributions import Normal
 
-from latentia.data import Split
+from latentia.data import NpzImages, Split
 from latentia.errors import CheckpointError, DataError, OutputError, SettingError
+from latentia.evaluation import evaluate_bound
 from latentia.models.vq_vae import VQVAE
-from latentia.runs import configuration_of, load_run, train
+from latentia.runs import Run, load_run
 from latentia.runs.model_file import save_model
 from latentia.runs.prior import PriorConfiguration, bits_per_code, read_prior_configuration, train_prior
 from latentia.training import Progress
 from latentia.uses import sample
 
 SMALL = ("prior.layers=2", "prior.channels=6", "training.steps=6", "training.batch=4", "training.evaluate_steps=3")
+THOROUGH = ("training.steps=150", "training.evaluate_steps=50", "training.learning_rate=0.01")
 
 
 class StoppedError(Exception):
@@ -32,82 +41,113 @@ def settings(*more: str) -> PriorConfiguration:
     return read_prior_configuration((*SMALL, "training.checkpoint_steps=2", *more))
 
 
-@pytest.fixture(scope="module")
-def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A VQ-VAE of 24 images of 8×8 in three classes, trained for a second."""
-    folder = tmp_path_factory.mktemp("vq")
-    rng = np.random.default_rng(0)
-    labels = np.arange(24) % 3
-    images = (rng.integers(0, 60, (24, 8, 8)) + 60 * labels[:, None, None]).astype(np.uint8)
-    np.savez(folder / "images.npz", images=images, labels=labels)
-    values = {
-        "data": {
-            "set": "npz", "file": str(folder / "images.npz"), "labels": "labels", "validation": 4, "test": 4
-        },
-        "model": {"kind": "vq_vae", "embeddings": 5, "embedding_size": 3, "widths": [4, 6], "decoders": "single"},
-        "training": {
-            "steps": 4, "batch": 4, "evaluate_steps": 4, "accelerator": "cpu", "masking": {"exponent": 20.0}
-        },
-    }  # fmt: skip
-    train(configuration_of(values, "here"), folder / "run")
-    return folder / "run"
-
-
 @pytest.fixture
-def run(labelled: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(labelled, tmp_path / "run")
+def run(trained_vq: Path, tmp_path: Path) -> Path:
+    """A run of its own for the test."""
+    return shutil.copytree(trained_vq, tmp_path / "run")
+
+
+def model_of(run: Run) -> VQVAE:
+    assert isinstance(run.model, VQVAE)
+    return run.model
+
+
+def codes_of(run: Run) -> Tensor:
+    """Codes of the training images."""
+    model = model_of(run)
+    with torch.no_grad():
+        codes = model.encode(model.as_values(run.images(Split.TRAIN).tensor(slice(None)))).codes
+    assert codes is not None
+    return codes
 
 
 def test_a_run_without_a_prior_cannot_be_sampled_and_one_with_it_can(run: Path) -> None:
     with pytest.raises(SettingError, match="no prior to draw codes from yet: `latentia prior` learns one"):
         sample(load_run(run).model, 2)
     train_prior(load_run(run), settings())
-    loaded = load_run(run).model
-    assert isinstance(loaded, VQVAE) and loaded.prior is not None and not loaded.prior.training
-    assert sample(loaded, 2).images.shape == (1, 2, 1, 8, 8)
+    model = model_of(load_run(run))
+    assert model.prior is not None and not model.prior.training
+    assert sample(model, 2).images.shape == (1, 2, 1, 8, 8)
 
 
-def test_a_prior_gives_codes_of_the_images_more_than_an_even_share(run: Path) -> None:
+def test_a_prior_makes_the_bound_better_by_what_it_knows_of_the_codes(run: Path) -> None:
     loaded = load_run(run)
-    assert isinstance(loaded.model, VQVAE)
-    images = loaded.images(Split.TRAIN).tensor(slice(None))
+    model, images = model_of(loaded), loaded.images(Split.TRAIN).tensor(slice(None))
+    evenly = evaluate_bound(model, images)
+    assert evenly.divergence.flatten().tolist() == pytest.approx([4 * math.log(5)] * len(images))
+    train_prior(loaded, settings(*THOROUGH))
     with torch.no_grad():
-        codes = loaded.model.encode(loaded.model.as_values(images)).codes
-        assert codes is not None
-        evenly = loaded.model.log_prior(codes).mean()
-    train_prior(loaded, settings("training.steps=150", "training.learning_rate=0.01", "training.average_decay=0.5"))
+        codes = codes_of(loaded)
+        assert model.prior is not None
+        logits = model.prior(codes)
+        each = logits.softmax(1).gather(1, codes[:, None]).double().log().flatten(1).sum(1)
+        expected = model.decode(model.quantizer.codebook[codes].movedim(-1, 1)).double()
+    # −log p(x | z) of a normal distribution of variance ½ in shares of white, whose outer bins reach to infinity.
+    edges = torch.arange(257, dtype=torch.float64).sub(0.5).div(255)
+    edges[0], edges[-1] = -math.inf, math.inf
+    normal = Normal(expected, math.sqrt(0.5))
+    pixels = (normal.cdf(edges[images.long() + 1]) - normal.cdf(edges[images.long()])).log().flatten(1).sum(1)
+    bound = evaluate_bound(model, images)
+    assert bound.elbo.tolist() == pytest.approx((pixels + each).tolist(), rel=1e-5)
+    assert torch.equal(bound.log_likelihood, evenly.log_likelihood)
+    assert bound.elbo.mean() > evenly.elbo.mean() + 1
+
+
+def test_the_prior_that_is_kept_is_that_of_the_best_evaluation_and_not_of_the_last(run: Path) -> None:
+    loaded = load_run(run)
+    longer = ("training.steps=60", "training.evaluate_steps=6", "training.learning_rate=0.1")
+    outcome = train_prior(loaded, settings(*longer, "training.average_decay=null"))
+    assert outcome.best < len(outcome.history) - 1  # it has learned the 16 training maps by heart
+    left, kept = (model_of(one).prior for one in (loaded, load_run(run)))
+    assert left is not None and kept is not None
+    codes = codes_of(loaded)
     with torch.no_grad():
-        assert loaded.model.log_prior(codes).mean() > evenly + 1
+        assert torch.equal(kept.log_prob(codes), left.log_prob(codes))
 
 
 def test_without_a_prior_a_code_costs_as_much_as_naming_a_vector_of_the_codebook(run: Path) -> None:
     loaded = load_run(run)
-    assert isinstance(loaded.model, VQVAE)
-    bits = bits_per_code(loaded.model, loaded.images(Split.TEST), batch=3)
+    bits = bits_per_code(model_of(loaded), loaded.images(Split.TEST), batch=3)
     assert bits.shape == (4,) and torch.allclose(bits, torch.tensor(5.0).log2().double())
 
 
-def test_a_stopped_prior_goes_on_to_the_same_weights(run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [(), ("prior.classes=3",), ("prior.conditioned=true", "prior.dropout=0.3")])
+def test_a_stopped_prior_goes_on_to_the_same_weights(kind: tuple[str, ...], run: Path, tmp_path: Path) -> None:
     whole = shutil.copytree(run, tmp_path / "whole")
-    train_prior(load_run(whole), settings())
+    train_prior(load_run(whole), settings(*kind))
 
     def stop(progress: Progress) -> None:
         if progress.run_step == 5 and progress.evaluation is None:
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        train_prior(load_run(run), settings(), on_progress=stop)
-    train_prior(load_run(run), settings(), resume=True)
-    one, other = (load_file(folder / "prior" / "model.safetensors") for folder in (run, whole))
-    assert all(torch.equal(one[name], other[name]) for name in other)
+        train_prior(load_run(run), settings(*kind), on_progress=stop)
+    train_prior(load_run(run), settings(*kind), resume=True)
+    for file in ("model.safetensors", "checkpoint.safetensors"):  # the best weights, and the last ones too
+        one, other = (load_file(folder / "prior" / file) for folder in (run, whole))
+        assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in other)
 
 
 def test_a_second_prior_and_other_settings_are_refused(run: Path) -> None:
     train_prior(load_run(run), settings())
     with pytest.raises(SettingError, match="holds a prior already; go on with it by --resume"):
         train_prior(load_run(run), settings())
-    with pytest.raises(SettingError, match="of other settings or of an earlier model"):
+    told = f"The prior in {run / 'prior'} cannot go on with other settings: prior.channels was 6 and is now 7."
+    with pytest.raises(SettingError, match=re.escape(told)):
         train_prior(load_run(run), settings("prior.channels=7"), resume=True)
+
+
+def test_a_prior_of_images_that_lie_elsewhere_goes_on_and_one_of_others_does_not(run: Path, tmp_path: Path) -> None:
+    train_prior(load_run(run), settings())
+    source = load_run(run).configuration.data
+    assert isinstance(source, NpzImages)
+    with np.load(source.file) as loaded:
+        arrays = dict(loaded)
+    np.savez(tmp_path / "moved.npz", **arrays)
+    np.savez(tmp_path / "others.npz", **{**arrays, "images": arrays["images"][::-1]})
+    train_prior(load_run(run, (f"data.file={tmp_path / 'moved.npz'}",)), settings(), resume=True)
+    with pytest.raises(SettingError, match="was begun on other data"):
+        train_prior(load_run(run, (f"data.file={tmp_path / 'others.npz'}",)), settings(), resume=True)
 
 
 @pytest.mark.parametrize("wrong", ["training.batch=17", "training.accelerator=mps", "prior.classes=2"])
@@ -121,6 +161,10 @@ def test_a_prior_that_cannot_be_learned_leaves_nothing_in_the_way_of_another(wro
 def test_a_prior_that_goes_on_keeps_the_record_of_its_beginning(run: Path) -> None:
     train_prior(load_run(run), settings())
     before = (run / "prior" / "record.json").read_bytes()
+    record, of_run = json.loads(before), json.loads((run / "record.json").read_bytes())
+    assert record["data_sha256"].pop("model") == hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
+    assert record["data_sha256"] == of_run["data_sha256"]
+    assert record["config"]["prior"]["channels"] == 6
     train_prior(load_run(run), settings(), resume=True)
     assert (run / "prior" / "record.json").read_bytes() == before
 
@@ -144,29 +188,44 @@ def test_a_prior_of_an_earlier_model_is_left_out_with_a_warning(run: Path, caplo
     later = load_run(run)
     with torch.no_grad():
         later.model.encoder[0][0].weight.mul_(1.01)
-    assert isinstance(later.model, VQVAE)
-    later.model.prior = None
+    model_of(later).prior = None
     save_model(later.model, later.configuration.model, later.folder.model)
     with caplog.at_level(logging.WARNING):
-        model = load_run(run).model
-    assert isinstance(model, VQVAE) and model.prior is None
-    assert f"The prior in {run / 'prior'} is of an earlier model, and is left out; learn it anew." in caplog.text
-    with pytest.raises(SettingError, match="of other settings or of an earlier model; delete that folder"):
-        train_prior(load_run(run), settings(), resume=True)
+        loaded = load_run(run)
+    assert model_of(loaded).prior is None
+    told = (
+        f"The prior in {run / 'prior'} is of an earlier model, and is left out; to learn it anew, delete that folder."
+    )
+    assert told in caplog.text
+    for resume in (False, True):
+        with pytest.raises(SettingError, match="of an earlier model; to learn it anew, delete that folder"):
+            train_prior(loaded, settings(), resume=resume)
 
 
 def test_a_damaged_prior_is_one_sentence(run: Path) -> None:
     train_prior(load_run(run), settings())
-    (run / "prior" / "model.safetensors").write_bytes(b"nothing")
-    with pytest.raises(CheckpointError, match="cannot be read as a prior"):
+    path = run / "prior" / "model.safetensors"
+    with safe_open(path, "pt") as opened:
+        metadata = opened.metadata()
+    weights = load_file(path)
+    described = f"^{re.escape(str(path))} does not hold the weights that its description asks for"
+    for other in ('{"layers": 2, "channels": 5}', '{"layers": 0}', "nothing"):
+        save_file(weights, path, {**metadata, "prior": other})
+        with pytest.raises(CheckpointError, match=described):
+            load_run(run)
+    path.write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match=f"^{re.escape(str(path))} cannot be read as a prior"):
+        load_run(run)
+    shutil.copy(run / "model.safetensors", path)
+    with pytest.raises(CheckpointError, match="is not a prior of this version of latentia"):
         load_run(run)
 
 
 def test_a_prior_of_classes_is_averaged_over_them(run: Path) -> None:
     loaded = load_run(run)
     train_prior(loaded, settings("prior.classes=3"))
-    model = loaded.model
-    assert isinstance(model, VQVAE) and model.prior is not None
+    model = model_of(loaded)
+    assert model.prior is not None
     maps = torch.tensor(list(itertools.product(range(5), repeat=4))).view(-1, 2, 2)
     with torch.no_grad():
         assert float(model.log_prior(maps).exp().sum()) == pytest.approx(1, abs=1e-5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,8 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
     path = folder / f"{budget}.json"
     if path.is_file():
         before = read_json(path)
-        if all(before.get(name) == json.loads(json.dumps(record[name])) for name in ("config", "seed", "data_sha256")):
-            restore(before["runs"], work)
+        now = json.loads(json.dumps(record))
+        restore([run for run in before["runs"] if _decides(before, run) == _decides(now, run)], work)
 
     def write(runs: list[dict[str, Any]]) -> None:
         """Write what there is so far, so that an interruption leaves a table."""
@@ -72,6 +72,13 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
     draw_curves(runs, folder / f"{budget}-curves.png")
     draw_reconstructions(setting.families, work, folder / f"{budget}-reconstructions.png")
     Console().print(f"The table is in {folder / f'{budget}.md'}, all figures in {folder / f'{budget}.json'}.")
+
+
+def _decides(record: Mapping[str, Any], run: Mapping[str, Any]) -> list[Any]:
+    """What a single training's result depends on: not which rows and how many folds there are besides."""
+    config = record["config"]
+    settings = (config["trainings"].get(run["family"]), config["held_out"], config["shrunk"])
+    return [*settings, record["seed"], record["data_sha256"]]
 
 
 if __name__ == "__main__":

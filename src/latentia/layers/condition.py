@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from latentia.layers.strided import down, halving_strides
+from latentia.layers.strided import channels_last, down, halving_strides
 
 Shape = tuple[int, int, int]
 ConditionName = Literal["flat", "convolution"]
@@ -96,5 +96,5 @@ class ConditionalDecoder(nn.Module):
         condition: Float[Tensor, "batch conditions height width"] | None = None,
     ) -> Float[Tensor, "batch channels height width"]:
         """Give the expected values."""
-        values: Tensor = self.body(self.enter(latent, condition))
+        values: Tensor = self.body(channels_last(self.enter(latent, condition)))
         return values

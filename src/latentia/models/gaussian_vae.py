@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from latentia.distributions.gaussian import DiagonalGaussian
 from latentia.errors import SettingError
 from latentia.images import ImageFormat, to_unit_range
-from latentia.layers.strided import down, halving_strides, up
+from latentia.layers.strided import channels_last, down, halving_strides, up
 from latentia.models.base import Generation, Inference, LatentVariableModel
 from latentia.models.observations import ObservationName, choose_observation
 
@@ -85,7 +85,7 @@ class GaussianVAE(LatentVariableModel):
                 f"the batch, or a micro-batch of it, has {len(images)}."
             )
         scaled = to_unit_range(images, self.image_format.levels).to(next(self.parameters()).dtype)
-        posterior = DiagonalGaussian.from_map(self.encoder(scaled))
+        posterior = DiagonalGaussian.from_map(self.encoder(channels_last(scaled)))
         prior = self._prior(len(images))
         latent = posterior.rsample()
         return Inference(
@@ -110,5 +110,5 @@ class GaussianVAE(LatentVariableModel):
         return DiagonalGaussian(zeros, zeros)
 
     def _decode(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch parameters height width"]:
-        parameters: Tensor = self.decoder(self.expand(latent).unflatten(1, self._map))
+        parameters: Tensor = self.decoder(channels_last(self.expand(latent).unflatten(1, self._map)))
         return parameters

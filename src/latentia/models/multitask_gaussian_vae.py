@@ -13,7 +13,7 @@ from latentia.distributions import DiagonalGaussian
 from latentia.errors import SettingError
 from latentia.images import ImageFormat
 from latentia.layers.condition import ConditionalDecoder, ConditionName, ConvolutionalMerge, FlatMerge
-from latentia.layers.strided import down, halving_strides, up
+from latentia.layers.strided import channels_last, down, halving_strides, up
 from latentia.models.base import Decoders, Inference, Latent, MultitaskModel
 
 
@@ -82,7 +82,7 @@ class MultitaskGaussianVAE(MultitaskModel):
                 f"A Gaussian VAE is trained on 2 or more images at a time, over which batch norm takes its means; "
                 f"the batch, or a micro-batch of it, has {len(values)}."
             )
-        return DiagonalGaussian.from_map(self.encoder(values))
+        return DiagonalGaussian.from_map(self.encoder(channels_last(values)))
 
     def encode(self, values: Float[Tensor, "batch channels height width"]) -> Latent:
         """Draw z from the posterior; the cost is its divergence from the prior, in nats."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from latentia.errors import SettingError
 from latentia.images import ImageFormat
 from latentia.layers.condition import ConditionalDecoder, ConditionName, ConvolutionalMerge, FlatMerge, Unchanged
-from latentia.layers.strided import ResidualBlock, double, down
+from latentia.layers.strided import ResidualBlock, channels_last, double, down
 from latentia.layers.vector_quantizer import VectorQuantizer
 from latentia.models.base import AutoregressivePrior, Decoders, Inference, Latent, MultitaskModel
 
@@ -118,7 +118,7 @@ class VQVAE(MultitaskModel):
 
     def encode(self, values: Float[Tensor, "batch channels height width"]) -> Latent:
         """Give the codebook's vectors next to the encoder's (eq. 2.3); the cost is codebook + β·commitment loss."""
-        found = self.quantizer(self.encoder(values))
+        found = self.quantizer(self.encoder(channels_last(values)))
         cost = found.codebook_loss + self.config.commitment * found.commitment_loss
         return Latent(values=found.vectors, cost=cost, codes=found.codes)
 

@@ -18,9 +18,12 @@ def make_down(context: int, *, upsample: bool = False) -> DownBlock:
 
 
 def test_a_closed_gate_keeps_the_skip_and_an_open_one_the_layer() -> None:
-    skip, hidden = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
-    assert torch.allclose(gated_residual(skip, torch.cat([hidden, torch.full_like(hidden, -60.0)], 1)), skip)
-    assert torch.allclose(gated_residual(skip, torch.cat([hidden, torch.full_like(hidden, 60.0)], 1)), hidden)
+    skip, hidden = torch.randn(2, 2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    closed, opened = (
+        gated_residual(skip, torch.cat([hidden, torch.full_like(hidden, gate)], 1)) for gate in (-60.0, 60.0)
+    )
+    assert torch.allclose(closed, skip)
+    assert torch.allclose(opened, hidden, atol=1e-6)  # skip + (hidden - skip) rounds twice
     even = gated_residual(skip, torch.cat([hidden, torch.ones_like(hidden)], 1))
     assert torch.allclose(even, (skip + hidden) / 2, atol=1e-6)
 

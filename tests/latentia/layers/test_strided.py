@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import conv2d
 
-from latentia.layers.strided import ResidualBlock, double, down, halving_strides, up
+from latentia.layers.strided import ResidualBlock, channels_last, double, down, halving_strides, up
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,14 @@ def test_maps_are_halved_while_both_sides_are_even(
     sides: tuple[int, int], count: int, strides: list[int], left: tuple[int, int]
 ) -> None:
     assert halving_strides(*sides, count) == (strides, left)
+
+
+def test_the_layout_of_channels_goes_through_the_layers_and_leaves_the_values() -> None:
+    x = torch.randn(2, 1, 8, 12, generator=torch.Generator().manual_seed(0))
+    layers = torch.nn.Sequential(down(1, 4, 2), up(4, 3, 2)).eval()
+    laid = layers(channels_last(x))
+    assert laid.stride() == (3 * 8 * 12, 1, 3 * 12, 3)
+    torch.testing.assert_close(laid, layers(x))
 
 
 @pytest.mark.parametrize("stride", [1, 2])

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latentia.command_line.options import option
-from latentia.commands.imputed import with_known_pixels, write_imputation
-from latentia.commands.known import KnownOptions
-from latentia.commands.options import HIGHEST_TEMPERATURE, RunOptions, require_least, whole_numbers
+from latentia.commands.imputation_results import with_known_pixels, write_imputation
+from latentia.commands.known import KnownOptions, knew_nothing_at_times
+from latentia.commands.options import HIGHEST_TEMPERATURE, RunOptions, require_least
+from latentia.commands.reconstruct import ImageOptions
 from latentia.errors import SettingError
 
 if TYPE_CHECKING:
@@ -20,12 +21,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImputeOptions:
+class ImputeOptions(ImageOptions):
     """Images."""
 
-    images: tuple[int, ...] = option(
-        tuple(range(8)), "their places in the split, from 0 and between commas", parse=whole_numbers, metavar="PLACES"
-    )
     image: Path | None = option(
         None,
         "an image of your own instead: a picture, or an NPZ file with an array 'values' and NaN where nothing is "
@@ -48,8 +46,9 @@ def run(arguments: RunOptions, options: ImputeOptions, known: KnownOptions) -> i
     run = arguments.load()
     model = with_known_pixels(run)
     if options.image is None:
-        values, name = arguments.values(run, options.images), "imputation"
-        masks = known.masks(run, options.images, arguments.seed)
+        images = options.of(run, arguments)
+        values, name = arguments.values(run, images), "imputation"
+        masks = known.masks(run, images, arguments.seed)
     else:
         values, masks = _own(run, options.image, known, arguments.seed)
         name = f"imputation-{options.image.stem}"
@@ -62,6 +61,7 @@ def run(arguments: RunOptions, options: ImputeOptions, known: KnownOptions) -> i
         batch=arguments.batch,
         seed=arguments.seed,
         field=run.fields() is not None,
+        may_know_nothing=knew_nothing_at_times(run),
     )
     write_imputation(arguments, run, "imputation", name, imputation)
     return 0

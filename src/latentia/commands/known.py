@@ -90,14 +90,26 @@ class KnownOptions:
 
     def _masking(self, run: Run) -> Masking:
         from latentia.masks import Masking
-        from latentia.training.multitask import MultitaskTraining
 
         if not self.given:
-            training = run.configuration.training
-            if not isinstance(training, MultitaskTraining) or training.masking is None:
+            own = _own_masking(run)
+            if own is None:
                 raise SettingError("The run has no masks of its own; say what is known, e.g. by --number 16.")
-            return training.masking
+            return own
         return Masking(places=self.places or "uniform", duplicates=False, share=self.share, number=self.number)
+
+
+def knew_nothing_at_times(run: Run) -> bool:
+    """Whether masks that know nothing were among those of the run's training: the power law draws a count of 0 too."""
+    own = _own_masking(run)
+    return own is not None and own.exponent is not None
+
+
+def _own_masking(run: Run) -> Masking | None:
+    from latentia.training.multitask import MultitaskTraining
+
+    training = run.configuration.training
+    return training.masking if isinstance(training, MultitaskTraining) else None
 
 
 def _at(sensors: tuple[Place, ...], height: int, width: int) -> Masks:

@@ -120,6 +120,12 @@ class RunOptions(ModelOptions):
 
         return self._split_with(run, places).tensor(np.array(places))
 
+    def first(self, run: Run, most: int) -> tuple[int, ...]:
+        """Give the places of the split's first images, at most so many."""
+        from latentia.data import Split
+
+        return tuple(range(min(most, len(run.images(Split(self.split))))))
+
     def _split_with(self, run: Run, places: tuple[int, ...]) -> DataSet:
         """Load the split, which has these places. Errors: DataError where there is no such place."""
         from latentia.data import Split

@@ -39,6 +39,7 @@ def run(arguments: Arguments) -> int:
     from latentia.runs import load_run
     from latentia.runs.folder import CHANGEABLE
     from latentia.runs.prior import read_prior_configuration, train_prior
+    from latentia.training import is_first_process
 
     of_data = tuple(change for change in arguments.set if change.startswith(CHANGEABLE))
     configuration = read_prior_configuration([change for change in arguments.set if change not in of_data])
@@ -47,6 +48,8 @@ def run(arguments: Arguments) -> int:
     with progress_bar() as bar:
 
         def tell(progress: Progress) -> None:
+            if not is_first_process():  # of several, one reports
+                return
             if progress.evaluation is not None:
                 figures = progress.evaluation.figures
                 say(f"Step {progress.run_step}: validation {figures['bits_per_code']:.3f} bits per code.")
@@ -57,7 +60,8 @@ def run(arguments: Arguments) -> int:
             outcome = train_prior(trained, configuration, resume=arguments.resume, on_progress=tell)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("Interrupted. The same command with --resume goes on.") from None
-    best = outcome.history[outcome.best]
-    say(f"The best was {best['bits_per_code']:.3f} bits per code, at step {best['step']:.0f}.")
-    say(f"To draw images: latentia sample {arguments.run}")
+    if is_first_process():
+        best = outcome.history[outcome.best]
+        say(f"The best was {best['bits_per_code']:.3f} bits per code, at step {best['step']:.0f}.")
+        say(f"To draw images: latentia sample {arguments.run}")
     return 0

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from latentia.command_line.options import option
 from latentia.command_line.screen import say
-from latentia.commands.imputed import write_imputation
-from latentia.commands.known import KnownOptions
+from latentia.commands.imputation_results import write_imputation
+from latentia.commands.known import KnownOptions, knew_nothing_at_times
 from latentia.commands.options import RunOptions, whole_numbers
 from latentia.commands.results import write_drawn
+
+if TYPE_CHECKING:
+    from latentia.runs import Run
+
+FIRST = 8
+"""Images, where none are named."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageOptions:
     """Images."""
 
-    images: tuple[int, ...] = option(
-        tuple(range(8)), "their places in the split, from 0 and between commas", parse=whole_numbers, metavar="PLACES"
+    images: tuple[int, ...] | None = option(
+        None,
+        f"their places in the split, from 0 and between commas (default: the first {FIRST}, or as many as there are)",
+        parse=whole_numbers,
+        metavar="PLACES",
     )
+
+    def of(self, run: Run, arguments: RunOptions) -> tuple[int, ...]:
+        """Give the places."""
+        return arguments.first(run, FIRST) if self.images is None else self.images
 
 
 def run(arguments: RunOptions, options: ImageOptions) -> int:
@@ -30,14 +44,22 @@ def run(arguments: RunOptions, options: ImageOptions) -> int:
     from latentia.uses import draw_reconstruction, impute, reconstruct
 
     run = arguments.load()
-    common = {"batch": arguments.batch, "seed": arguments.seed}
+    places, batch, seed = options.of(run, arguments), arguments.batch, arguments.seed
     if isinstance(run.model, MultitaskModel) and run.model.decoders != "plain":
-        values, masks = arguments.values(run, options.images), KnownOptions().masks(run, options.images, arguments.seed)
-        both = impute(run.model, values, masks, samples=0, field=run.fields() is not None, **common)
+        both = impute(
+            run.model,
+            arguments.values(run, places),
+            KnownOptions().masks(run, places, seed),
+            samples=0,
+            batch=batch,
+            seed=seed,
+            field=run.fields() is not None,
+            may_know_nothing=knew_nothing_at_times(run),
+        )
         write_imputation(arguments, run, "reconstructions", "reconstructions", both)
         return 0
-    images = arguments.images(run, options.images)
-    reconstruction = reconstruct(run.model, images, **common)
+    images = arguments.images(run, places)
+    reconstruction = reconstruct(run.model, images, batch=batch, seed=seed)
     write_drawn(arguments, run, "reconstructions", "reconstructions", reconstruction, draw_reconstruction)
     error = float(reconstruction.squared_error.mean())
     say(f"The mean squared error is {error:.4g} squared levels, of {run.model.image_format.levels} levels.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from latentia.command_line.screen import say, show, title
-from latentia.commands.imputed import THESIS_UNIT
+from latentia.commands.imputation_results import THESIS_UNIT
 from latentia.commands.options import RunOptions
 
 if TYPE_CHECKING:

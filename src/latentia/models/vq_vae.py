@@ -45,8 +45,8 @@ class VQVAEConfig:
         for name, least in (("embeddings", 2), ("embedding_size", 1), ("residual_layers", 0)):
             if getattr(self, name) < least:
                 raise SettingError(f"{name} must be {least} or more; it is {getattr(self, name)}.")
-        if self.commitment < 0:
-            raise SettingError(f"commitment must be 0 or more; it is {self.commitment}.")
+        if not 0 <= self.commitment < math.inf:
+            raise SettingError(f"commitment must be a number from 0 up; it is {self.commitment}.")
         if self.codebook_decay is not None and not 0 < self.codebook_decay < 1:
             raise SettingError(f"codebook_decay must be between 0 and 1; it is {self.codebook_decay}.")
         if self.revive_below is not None and not 0 < self.revive_below < 1:

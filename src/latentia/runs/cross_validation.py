@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import statistics
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import joblib
 import torch
 
-from latentia.errors import LatentiaError, SettingError
+from latentia.errors import LatentiaError, SettingError, TrainingError
 from latentia.runs.configuration import Configuration
 from latentia.runs.fold import Fold
 from latentia.runs.folder import RunFolder
@@ -80,7 +81,7 @@ def cross_validate(
     The results are also written to `folder`/cross-validation.json.
 
     Errors: SettingError for fewer than 2 folds or settings that do not fit; those of `train`, and for what is in the
-    folder already before any training begins.
+    folder already before any training begins; TrainingError where a process was killed.
     """
     if workers < 1:
         raise SettingError(f"There must be at least one worker, not {workers}.")
@@ -106,20 +107,30 @@ def fold_folder(folder: Path, number: int) -> Path:
 @contextmanager
 def _backend(cluster: str | None) -> Iterator[None]:
     """Let joblib work on processes of this machine, or on a Dask cluster."""
+    lost = (
+        "A process that trained a fold came to its end from outside, as happens where memory is too small; fewer "
+        "workers need less of it. The same command with --resume goes on."
+    )
     if cluster is None:
-        with joblib.parallel_config(backend="loky"):
-            yield
+        try:
+            with joblib.parallel_config(backend="loky"):
+                yield
+        except BrokenExecutor as error:
+            raise TrainingError(lost) from error
         return
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
     except ImportError as error:
         raise SettingError("A cluster needs Dask: pip install 'latentia[cluster]'.") from error
     try:
         client = Client(cluster, timeout=10)  # type: ignore[no-untyped-call]  # Dask comes without types
     except (OSError, ValueError) as error:
         raise SettingError(f"There is no Dask scheduler at {cluster}: {error}") from error
-    with client, joblib.parallel_config(backend="dask", client=client, wait_for_workers_timeout=60):
-        yield
+    try:
+        with client, joblib.parallel_config(backend="dask", client=client, wait_for_workers_timeout=60):
+            yield
+    except KilledWorker as error:
+        raise TrainingError(lost) from error
 
 
 def _train_fold(

@@ -19,7 +19,7 @@ from latentia.runs.configuration import Configuration, changed, read_configurati
 from latentia.runs.model_file import load_model
 from latentia.runs.prior_file import attach_prior
 from latentia.runs.settings import flat, plain
-from latentia.training import run_record, write_record
+from latentia.training import continued, run_record, write_record
 
 MAY_CHANGE = (
     *(f"training.{name}" for name in ("steps", "passes", "patience", "checkpoint_steps", "accelerator")),
@@ -113,14 +113,11 @@ class RunFolder:
         make_folder(self.path)
         for path in (self.configuration, self.record, self.checkpoint, self.model, self.history):
             remove_unfinished(path)
-        settings = plain(configuration)
         with atomic_path(self.configuration) as temporary:
             temporary.write_text(write_yaml(configuration), encoding="utf-8")
-        now = run_record(config=settings, seed=configuration.seed, data=data, source=Path(__file__))
+        now = run_record(config=plain(configuration), seed=configuration.seed, data=data, source=Path(__file__))
         if self.record.is_file():
-            before = self._read_record()
-            again = {"at": now["started"], "source": now["source"]}
-            now = {**before, "config": settings, "resumed": [*before.get("resumed", []), again]}
+            now = continued(self._read_record(), now)
         write_record(now, self.record)
 
     def _read_record(self) -> dict[str, Any]:

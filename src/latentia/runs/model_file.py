@@ -16,6 +16,7 @@ from latentia.errors import CheckpointError, SettingError
 from latentia.files import atomic_path
 from latentia.images import ImageFormat
 from latentia.models.base import LatentVariableModel
+from latentia.models.vq_vae import VQVAE
 from latentia.randomness import seeded
 from latentia.runs.configuration import MODELS, ModelConfig
 from latentia.runs.settings import plain, plain_choice, read
@@ -24,9 +25,13 @@ FORMAT = "latentia-model-1"
 
 
 def save_model(model: LatentVariableModel, config: ModelConfig, path: Path) -> None:
-    """Write a model with the config that built it. Errors: OSError where `path` cannot be written."""
+    """Write a model with the config that built it, and without a prior that was learned after it.
+
+    Errors: OSError where `path` cannot be written.
+    """
     metadata = {"model": json.dumps(plain_choice(MODELS, config)), "images": json.dumps(plain(model.image_format))}
-    write_weights(model, path, FORMAT, metadata)
+    with _without_prior(model):
+        write_weights(model, path, FORMAT, metadata)
 
 
 def load_model(path: Path, wanted: ModelConfig | None = None) -> LatentVariableModel:
@@ -76,6 +81,19 @@ def read_weights(path: Path, kind: str, what: str) -> tuple[Mapping[str, str], M
     if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
         raise CheckpointError(f"{path} is damaged: its weights are not all finite numbers.")
     return metadata, weights
+
+
+@contextmanager
+def _without_prior(model: LatentVariableModel) -> Iterator[None]:
+    """Take off a prior that was learned after its model: it has a file of its own."""
+    if not isinstance(model, VQVAE):
+        yield
+        return
+    prior, model.prior = model.prior, None
+    try:
+        yield
+    finally:
+        model.prior = prior
 
 
 @contextmanager

@@ -22,10 +22,10 @@ from latentia.models.pixel_cnn import PixelCNNConfig
 from latentia.models.vq_vae import VQVAE
 from latentia.randomness import seeded
 from latentia.runs.configuration import read_changed
-from latentia.runs.folder import Run
+from latentia.runs.folder import MAY_CHANGE, Run
 from latentia.runs.prior_file import PriorFolder, build_prior, checksum, save_prior
 from latentia.runs.settings import flat, plain
-from latentia.training import Outcome, Progress, fit, run_record, write_record
+from latentia.training import Outcome, Progress, continued, fit, is_first_process, run_record, write_record
 from latentia.training.prior import PriorTraining, prior_task
 
 PASSES = 20
@@ -82,10 +82,14 @@ def train_prior(
         prior = build_prior(configuration.prior, model)
     task = prior_task(prior, batches, validation, configuration.training, condition=_condition(model, configuration))
 
+    told = False
+
     def tell(progress: Progress) -> None:
-        if not place.record.is_file():  # the first report: the training has begun, and until then nothing is written
+        nonlocal told
+        if not told and is_first_process():  # the training has begun, and until then nothing is written
             make_folder(place.path)
             _write_record(place, configuration, data)
+        told = True
         on_progress(progress)
 
     def keep(module: nn.Module, progress: Progress) -> None:
@@ -116,8 +120,10 @@ def bits_per_code(model: VQVAE, images: DataSet, *, batch: int = BATCH) -> Float
 
 
 def _write_record(place: PriorFolder, configuration: PriorConfiguration, data: Mapping[str, str]) -> None:
-    settings = plain(configuration)
-    write_record(run_record(config=settings, seed=configuration.seed, data=data, source=Path(__file__)), place.record)
+    record = run_record(config=plain(configuration), seed=configuration.seed, data=data, source=Path(__file__))
+    if place.record.is_file():
+        record = continued(json.loads(place.record.read_text(encoding="utf-8")), record)
+    write_record(record, place.record)
 
 
 def _check_folder(
@@ -138,7 +144,7 @@ def _check_folder(
     if data_before != data:
         raise SettingError(f"The prior in {place.path} was begun on other data; to learn it anew, delete that folder.")
     for name, value in flat(plain(configuration)).items():
-        if before.get(name) != value:
+        if before.get(name) != value and name not in MAY_CHANGE:
             raise SettingError(
                 f"The prior in {place.path} cannot go on with other settings: {name} was {before.get(name)} and is now "
                 f"{value}."

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from torch import nn
 
+from latentia.errors import CheckpointError
 from latentia.models.pixel_cnn import PixelCNN, PixelCNNConfig
 from latentia.models.vq_vae import VQVAE
 from latentia.randomness import seeded
@@ -58,21 +59,28 @@ def save_prior(prior: nn.Module, config: PixelCNNConfig, *, of: Path, path: Path
 def attach_prior(model: VQVAE, run: Path, model_file: Path) -> None:
     """Give a VQ-VAE the prior in its run's folder, if there is one of this very model.
 
-    Errors: CheckpointError where the prior's file is damaged.
+    One that is damaged or of an earlier model is left out, with a warning: much can be done without a prior.
     """
     place = PriorFolder(run=run)
     if not place.model.is_file():
         return
+    try:
+        prior = _read_prior(place, model, model_file)
+    except CheckpointError as problem:
+        LOG.warning("%s It is left out; to learn it anew, delete the folder %s.", problem, place.path)
+        return
+    model.prior = prior.eval()
+
+
+def _read_prior(place: PriorFolder, model: VQVAE, model_file: Path) -> PixelCNN:
     metadata, weights = read_weights(place.model, FORMAT, "prior")
     if metadata.get("of") != checksum(model_file):
-        told = "The prior in %s is of an earlier model, and is left out; to learn it anew, delete that folder."
-        LOG.warning(told, place.path)
-        return
+        raise CheckpointError(f"The prior in {place.path} is of an earlier model.")
     with fitting(place.model), seeded(0):
         config: PixelCNNConfig = read(PixelCNNConfig, json.loads(metadata["prior"]), "prior")
         prior = build_prior(config, model)
         prior.load_state_dict(weights)
-    model.prior = prior.eval()
+    return prior
 
 
 def build_prior(config: PixelCNNConfig, model: VQVAE) -> PixelCNN:

@@ -3,7 +3,7 @@
 from latentia.training.checkpoint import Extras, load_checkpoint, save_checkpoint
 from latentia.training.loop import fit
 from latentia.training.processes import is_first_process, process_count
-from latentia.training.record import hardware, run_record, source_version, write_record
+from latentia.training.record import continued, hardware, run_record, source_version, write_record
 from latentia.training.task import (
     Accelerator,
     Batches,
@@ -31,6 +31,7 @@ __all__ = [
     "StepContext",
     "Task",
     "WeightAverage",
+    "continued",
     "fit",
     "hardware",
     "is_first_process",

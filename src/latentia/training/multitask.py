@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -74,8 +75,8 @@ class MultitaskTraining(TrainingSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("unconditioned_weight", "conditioned_weight", "latent_weight", "latent_warm_up"):
-            if getattr(self, name) < 0:
-                raise SettingError(f"{name} must be 0 or more; it is {getattr(self, name)}.")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise SettingError(f"{name} must be a number from 0 up; it is {getattr(self, name)}.")
         if self.conditioned_steps is not None and self.conditioned_steps < 1:
             raise SettingError(f"conditioned_steps must be 1 or more; it is {self.conditioned_steps}.")
 

@@ -37,6 +37,12 @@ def run_record(*, config: Mapping[str, Any], seed: int, data: Mapping[str, str],
     }
 
 
+def continued(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Note in a run's record that it goes on: with which settings, when, and by which code."""
+    again = {"at": now["started"], "source": now["source"]}
+    return {**before, "config": now["config"], "resumed": [*before.get("resumed", []), again]}
+
+
 def write_record(record: Mapping[str, Any], path: Path) -> None:
     """Write a record as JSON. Errors: OSError where `path` cannot be written."""
     with atomic_path(path) as temporary:

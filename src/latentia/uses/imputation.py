@@ -75,23 +75,25 @@ def impute(
     batch: int = 64,
     seed: int = 0,
     field: bool = False,
+    may_know_nothing: bool = False,
 ) -> Imputation:
     """Reconstruct images from their latent variables, from these with the known pixels, and from known pixels alone.
 
     `values` are images of whole numbers, or floats; NaN may stand at unknown places, of which nothing is read then. One
     mask is for all images, or there is one for each. With 0 `samples` nothing is drawn from the prior; the temperature
     scales its standard deviation. The same seed and batch draw the same, and more samples begin with the same ones.
-    Floats of images are 0 to 1; those of a `field` may leave that range.
+    Floats of images are 0 to 1; those of a `field` may leave that range. A mask may know nothing where the model has a
+    single decoder, or `may_know_nothing` says that its own masks did at times.
 
     Errors: SettingError where the model takes no known pixels, or has no prior yet to draw samples from; DataError
     where values or mask are of another size than the model's, values are out of range or not there at a known pixel, or
-    a mask knows nothing and the model was trained to know something.
+    a mask knows nothing that may not.
     """
     require_temperature(temperature)
     if samples < 0:
         raise SettingError(f"samples must be 0 or more; it is {samples}.")
     truth = model.as_values(values).detach().cpu()
-    known = _masks(model, mask, truth)
+    known = _masks(mask, truth, may_know_nothing or model.decoders == "single")
     _check_values(values, truth, known, field=field)
     truth = torch.where(truth.isfinite(), truth, torch.nan)
     whole = truth.isfinite().flatten(1).all(1)
@@ -114,7 +116,7 @@ def impute(
     )
 
 
-def _masks(model: MultitaskModel, mask: Tensor, truth: Tensor) -> Bool[Tensor, "images 1 height width"]:
+def _masks(mask: Tensor, truth: Tensor, may_know_nothing: bool) -> Bool[Tensor, "images 1 height width"]:
     """Give a mask for each image. Errors: DataError."""
     count, _, *size = truth.shape
     if list(mask.shape[2:]) != size:
@@ -123,10 +125,11 @@ def _masks(model: MultitaskModel, mask: Tensor, truth: Tensor) -> Bool[Tensor, "
     if len(mask) not in (1, count):
         raise DataError(f"There are {len(mask)} masks for {count} images; wanted one for all, or one for each.")
     empty = torch.nonzero(~mask.flatten(1).any(1)).flatten().tolist()
-    if empty and model.decoders != "single":
+    if empty and not may_know_nothing:
         which = f"mask {empty[0]}" if len(mask) > 1 else "the mask"
         raise DataError(
-            f"No pixel given: {which} knows none; a model with decoders 'single' alone is trained to know nothing too."
+            f"No pixel given: {which} knows none; only a model with decoders 'single', or one whose masks have an "
+            "exponent, is trained to know nothing too."
         )
     return mask.cpu().expand(count, -1, -1, -1)
 

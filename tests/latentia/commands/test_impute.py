@@ -447,3 +447,14 @@ def test_a_mask_of_nothing_is_for_single_decoders(latentia: Latentia, pictures: 
     assert latentia("impute", run, "--mask", "black.png", "--out", "out") == 0
     found = arrays(Path("out/imputation.npz"))
     assert not found["mask"].any() and not math.isnan(found["mean"].sum())
+
+
+def test_a_run_whose_own_masks_are_empty_at_times_is_imputed_with_them(
+    latentia: Latentia, pictures: Path, tmp_path: Path
+) -> None:
+    data = {"set": "image_folder", "folder": str(pictures), "test": 3}
+    run = trained_run(tmp_path, data, GAUSSIAN, masking={"exponent": 1e9})
+    for command, results in (("impute", "imputation"), ("reconstruct", "reconstructions")):
+        assert latentia(command, run, "--out", "out") == 0  # of three images, where eight are usual
+        found = arrays(Path(f"out/{results}.npz"))
+        assert len(found["mask"]) == 3 and not found["mask"].any()

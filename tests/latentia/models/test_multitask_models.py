@@ -290,7 +290,7 @@ def test_whole_numbers_count_as_shares_and_real_values_as_what_they_are(make: An
         (vq, {"embeddings": 1}, "embeddings must be 2 or more; it is 1."),
         (vq, {"embedding_size": 0}, "embedding_size must be 1 or more; it is 0."),
         (vq, {"residual_layers": -1}, "residual_layers must be 0 or more; it is -1."),
-        (vq, {"commitment": -0.1}, "commitment must be 0 or more; it is -0.1."),
+        (vq, {"commitment": -0.1}, "commitment must be a number from 0 up; it is -0.1."),
         (vq, {"codebook_decay": 1.0}, "codebook_decay must be between 0 and 1; it is 1.0."),
         (vq, {"revive_below": 0.0}, "revive_below must be between 0 and 1; it is 0.0."),
     ],

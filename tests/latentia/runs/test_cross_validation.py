@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import statistics
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +13,8 @@ import numpy as np
 import pytest
 
 from latentia.data import FieldSet, NpzFields, Split
-from latentia.errors import DataError, SettingError
-from latentia.runs import Configuration, load_run, read_configuration, train
+from latentia.errors import DataError, SettingError, TrainingError
+from latentia.runs import Configuration, cross_validation, load_run, read_configuration, train
 from latentia.runs.cross_validation import FoldResult, cross_validate, fold_folder
 from latentia.runs.fold import Fold
 
@@ -154,6 +156,17 @@ def test_nothing_is_trained_where_some_fold_cannot_be(configuration: Configurati
 def test_a_problem_of_a_worker_is_the_callers(configuration: Configuration, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be cut into 30 folds"):
         cross_validate(configuration, tmp_path / "folds", folds=30, workers=2)
+
+
+def test_a_worker_that_is_killed_is_one_sentence(
+    configuration: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*arguments: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(cross_validation, "_train_fold", killed)
+    with pytest.raises(TrainingError, match=r"^A process that trained a fold came to its end from outside"):
+        cross_validate(configuration, tmp_path / "folds", folds=2, workers=2)
 
 
 def test_a_scheduler_that_is_not_there_is_said(configuration: Configuration, tmp_path: Path) -> None:

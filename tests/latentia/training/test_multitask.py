@@ -440,10 +440,11 @@ def test_masking_and_decoders_that_do_not_go_together_are_refused(
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"unconditioned_weight": -1.0}, "unconditioned_weight must be 0 or more; it is -1.0."),
-        ({"conditioned_weight": -1.0}, "conditioned_weight must be 0 or more; it is -1.0."),
-        ({"latent_weight": -0.5}, "latent_weight must be 0 or more; it is -0.5."),
-        ({"latent_warm_up": -1}, "latent_warm_up must be 0 or more; it is -1."),
+        ({"unconditioned_weight": -1.0}, "unconditioned_weight must be a number from 0 up; it is -1.0."),
+        ({"conditioned_weight": -1.0}, "conditioned_weight must be a number from 0 up; it is -1.0."),
+        ({"conditioned_weight": math.nan}, "conditioned_weight must be a number from 0 up; it is nan."),
+        ({"latent_weight": -0.5}, "latent_weight must be a number from 0 up; it is -0.5."),
+        ({"latent_warm_up": -1}, "latent_warm_up must be a number from 0 up; it is -1."),
         ({"conditioned_steps": 0}, "conditioned_steps must be 1 or more; it is 0."),
         ({"micro_batches": 3}, "batch must be a multiple of micro_batches; they are 128 and 3."),
     ],

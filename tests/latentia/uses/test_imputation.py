@@ -186,7 +186,8 @@ def test_a_model_with_one_plain_decoder_takes_no_known_pixels() -> None:
 def test_nothing_known_is_for_single_decoders_alone() -> None:
     nothing = torch.zeros(3, 1, 4, 6, dtype=torch.bool)
     assert impute(MeanFiller(FORMAT, "single"), values(), nothing).from_pixels.isfinite().all()
-    with pytest.raises(DataError, match=r"^No pixel given: mask 2 knows none; a model with decoders 'single'"):
+    assert impute(MeanFiller(FORMAT), values(), nothing, may_know_nothing=True).from_pixels.isfinite().all()
+    with pytest.raises(DataError, match=r"^No pixel given: mask 2 knows none; only a model with decoders 'single'"):
         impute(MeanFiller(FORMAT), values(), masks() & (torch.arange(3) < 2)[:, None, None, None])
     with pytest.raises(DataError, match=r"^No pixel given: the mask knows none;"):
         impute(MeanFiller(FORMAT), values(), nothing[:1])

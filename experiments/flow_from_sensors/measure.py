@@ -31,11 +31,11 @@ from latentia.models.base import Decoders
 from latentia.models.multitask_gaussian_vae import MultitaskGaussianVAE
 from latentia.uses import impute
 
-MODES = (2, 4, 6, 8, 12, 16, 24, 40)
-RIDGES = (0.0, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1, 1.0)
+MODES = (4, 8, 12, 16, 24, 40)
+RIDGES = (0.0, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 NOISES = (0.01, 0.02, 0.03, 0.05)
 """Standard deviations of a value around the decoded one, of which one is chosen; fields span 0 to 1."""
-LEFT_RIDGES = (3e-5, 1e-4, 3e-4, 1e-3, 1e-2, 1e-1)
+LEFT_RIDGES = (1e-4, 1e-3, 1e-2, 1e-1)
 CHOICE_SEED, TEST_SEED = 1, 2
 
 MEAN, NEAREST, LINEAR, POD = "training mean", "nearest snapshot", "linear", "POD + ridge"

@@ -1,9 +1,9 @@
 """The Gaussian multitask VAE of the library with networks for a few dozen snapshots: fully connected, between modes.
 
-Its convolutions take a hundred times as long for these fields, most of it to learn what the mean and the modes of the
-snapshots say at once. Here the encoder sees a field as its coefficients of the modes of the training snapshots, and
-decoders give such coefficients. Known values enter as in thesis B 3.1: all of m = [values·mask, mask], flattened, with
-z through one fully connected layer. No convolution is left; all else, terms, training and imputation, is the library's.
+Its convolutions take many times as long for these fields, most of it to learn what the mean and the modes of the
+snapshots say at once. Here the encoder sees a field as its coefficients of the modes of the training snapshots,
+decoders give such coefficients, and known values, m = [values·mask, mask] of thesis B 3.1, enter as the coefficients
+that POD makes of them. No convolution is left; all else, terms and imputation, is the library's.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from latentia.data import FieldSet
 from latentia.layers.condition import ConditionalDecoder, FlatMerge
 from latentia.models.base import Decoders
 from latentia.models.multitask_gaussian_vae import MultitaskGaussianVAE, MultitaskGaussianVAEConfig
+
+SEEN = 32
+"""Modes whose coefficients a decoder that knows sensors is told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,18 +43,21 @@ class NetworkConfig:
         model.encoder = nn.Sequential(
             _ToCoefficients(modes), *self._hidden(len(modes)), nn.Linear(self.hidden, 2 * self.latent_size)
         )
-        known = (train.format.channels + 1, train.format.height, train.format.width)
         if model.decoder is not None:
-            model.decoder = self._decoder(None, modes)
+            model.decoder = self._decoder(modes, conditioned=False)
         if model.conditioned_decoder is not None:
-            model.conditioned_decoder = self._decoder(known, modes)
+            model.conditioned_decoder = self._decoder(modes, conditioned=True)
         return model
 
     def _hidden(self, inputs: int) -> list[nn.Module]:
         return [nn.Linear(inputs, self.hidden), nn.SiLU(), nn.Linear(self.hidden, self.hidden), nn.SiLU()]
 
-    def _decoder(self, known: tuple[int, int, int] | None, modes: Modes) -> ConditionalDecoder:
-        enter = FlatMerge((self.latent_size,), known, (self.hidden, 1, 1), nn.SiLU())
+    def _decoder(self, modes: Modes, *, conditioned: bool) -> ConditionalDecoder:
+        seen = modes.first(min(SEEN, len(modes)))
+        known = (len(_Seen.RIDGES) * len(seen), 1, 1) if conditioned else None
+        enter: nn.Module = FlatMerge((self.latent_size,), known, (self.hidden, 1, 1), nn.SiLU())
+        if conditioned:
+            enter = _Seen(enter, seen)
         body = nn.Sequential(
             nn.Flatten(),
             nn.Linear(self.hidden, self.hidden),
@@ -59,8 +65,6 @@ class NetworkConfig:
             nn.Linear(self.hidden, len(modes)),
             _ToFields(modes),
         )
-        if known is not None:
-            enter = _Deviations(enter, modes)
         return ConditionalDecoder(enter, body)
 
 
@@ -104,23 +108,36 @@ class _ToFields(_Basis):
         return self.mean[:, mask].flatten() + coefficients * self.sizes[0] @ modes
 
 
-class _Deviations(_Basis):
-    """Hand on known values as their deviation from the mean field; what is unknown stays 0.
+class _Seen(_Basis):
+    """Make of m = [values·mask, mask] what POD makes of it, and hand that on with z.
 
-    They are scaled so that their sum of squares is about 1, however many are known.
+    It is the coefficients of the first modes by least squares, each with a weak and a strong ridge, as in
+    `baselines.reconstruct_from_sensors`; 0 where nothing is known. Source: Everson & Sirovich 1995.
     """
+
+    RIDGES = (3e-4, 1e-1)
+    """In the units of the squared values."""
 
     def __init__(self, enter: nn.Module, modes: Modes) -> None:
         super().__init__(modes)
         self.enter = enter
-        self.scale = float((modes.energies.sum() / modes.mean.size) ** -0.5)
 
     def forward(
         self, latent: Float[Tensor, " batch *latent"], condition: Float[Tensor, "batch conditions height width"]
     ) -> Float[Tensor, "batch features height width"]:
-        """Give the map of latent variables and known deviations."""
-        values, mask = condition[:, :-1], condition[:, -1:]
-        known = mask.sum((1, 2, 3), keepdim=True).clamp_min(1)
-        deviations = (values - self.mean) * mask * self.scale / known.sqrt()
-        entered: Tensor = self.enter(latent, torch.cat([deviations, mask / known.sqrt()], 1))
+        """Give the map of latent variables and coefficients."""
+        mask = condition[:, -1].flatten(1)
+        # The known places of each field come first; fields that know fewer have unknown ones after them, of weight 0.
+        there, places = mask.topk(max(1, int(mask.sum(1).max())), dim=1)
+        deviations = (
+            (condition[:, :-1] - self.mean).flatten(2).gather(2, places[:, None].expand(-1, len(self.mean), -1))
+        )
+        # In units of each mode's usual coefficient, so that a ridge weighs all alike.
+        modes = (self.modes * self.sizes[:, None]).unflatten(1, (len(self.mean), -1))[:, :, places]
+        weighed = modes * there
+        wanted = torch.einsum("kcbn,bcn->bk", weighed, deviations)
+        overlap = torch.einsum("kcbn,lcbn->bkl", weighed, modes)
+        unit = torch.eye(len(modes), device=condition.device)
+        found = [torch.linalg.solve(overlap + ridge * unit, wanted) for ridge in self.RIDGES]
+        entered: Tensor = self.enter(latent, torch.cat(found, 1)[:, :, None, None])
         return entered

@@ -38,7 +38,13 @@ def trainings(steps: int) -> dict[Decoders, Training]:
     """
     return {
         "multi": Training(network=NetworkConfig(decoders="multi"), latent_weight=0.05, steps=steps),
-        "single": Training(network=NetworkConfig(decoders="single"), latent_weight=5.0, steps=steps, none_known=0.1),
+        "single": Training(
+            network=NetworkConfig(decoders="single"),
+            latent_weight=5.0,
+            weight_decay=0.1,
+            steps=steps,
+            none_known=0.1,
+        ),
     }
 
 
@@ -51,7 +57,7 @@ class Budget:
     """Of the models, and of the splits but the ordered one: they go on from the run's own seed."""
     draws: int
     """Sets of sensors of each number, the same ones for all methods; those of validation are others."""
-    draws_to_choose: int = 4
+    draws_to_choose: int = 3
     """Sets of sensors of each number by which settings are chosen on the validation snapshots."""
     prior_draws: int = 1024
     """Draws of z from the prior among which the search for its posterior begins."""
@@ -62,8 +68,10 @@ class Budget:
 
 
 BUDGETS = {
-    "smoke": Budget(steps=4, seeds=1, draws=2, draws_to_choose=1, prior_draws=16, samples=2, counts=(4, 16)),
-    "hour": Budget(steps=600, seeds=2, draws=5),
+    "smoke": Budget(
+        steps=4, seeds=1, draws=2, draws_to_choose=1, prior_draws=16, samples=2, counts=(16,), splits=("phase",)
+    ),
+    "hour": Budget(steps=700, seeds=2, draws=4),
     "paper": Budget(steps=10_000, seeds=5, draws=20),
 }
 

@@ -36,8 +36,8 @@ def markdown(result: Mapping[str, Any]) -> str:
 TEXT = """\
 Relative error ‖x̂ − x‖ / ‖x‖ over both velocities and all places outside the cylinder, mean over the test snapshots;
 mean ± standard deviation over sets of sensors at random places and seeds. All methods get the same sensors. Modes,
-ridge and noise were chosen on validation snapshots, for each number of sensors. The last row is no method: its z has seen the
-whole field.
+ridge and noise were chosen on validation snapshots, for each number of sensors. The last row is no method: its z has
+seen the whole field.
 """
 WITHIN_TEXT = """\
 Share of values of test snapshots within two standard deviations of what is reconstructed; 0.95 where errors are normal

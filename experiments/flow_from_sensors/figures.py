@@ -17,7 +17,7 @@ from latentia.files import atomic_path
 
 ACROSS = 1
 """The channel that is drawn, v: the vortices show in the velocity across the stream."""
-BAR_OF = {2: slice(0, 3), 3: slice(3, 4), 5: slice(4, 6)}
+BAR_OF = {2: slice(0, 3), 5: slice(4, 6)}
 """Which panels, column by column, the scale beside a panel is of."""
 
 Grid = tuple[Float[np.ndarray, " width"], Float[np.ndarray, " height"]]
@@ -37,7 +37,7 @@ def draw(truth: Fields, estimates: dict[str, Estimate], mask: Places, solid: Pla
     unsure = float(max(np.quantile(one[0, ACROSS][~solid], 0.998) for one in (missed, ours.deviation)))
     panels = [
         ("truth", truth, False),
-        (f"{mask.sum()} sensors, linear interpolation: {error(linear)}", linear.field, False),
+        (f"linear interpolation of the sensors (dots): {error(linear)}", linear.field, False),
         (f"POD with a ridge: {error(pod)}", pod.field, False),
         (f"VAE, z by the sensors, then POD: {error(ours)}", ours.field, False),
         ("its error, absolute", missed, True),
@@ -58,7 +58,9 @@ def draw(truth: Fields, estimates: dict[str, Estimate], mask: Places, solid: Pla
         panel.set_xlabel("downstream, diameters", fontsize=9)
     for panel in axes[:, 0]:
         panel.set_ylabel("across", fontsize=9)
-    figure.suptitle("Velocity across the stream, at a phase of the cycle that was held out", fontsize=11)
+    figure.suptitle(
+        f"Flow field from {mask.sum()} sensors: velocity across the stream, at a phase that was held out", fontsize=11
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=100)

@@ -177,13 +177,12 @@ class Job:
 def jobs(budget: Budget) -> list[Job]:
     """All trainings: the first fold of every row, then the second one and so on, so that early figures are of all.
 
-    The thesis' rows come before those beyond it.
+    The thesis' rows of a family come before those beyond it.
     """
     rows = [
         (family, method)
-        for families, methods in ((budget.families, budget.methods), (budget.beyond, tuple(BEYOND)))
-        for family in sorted(families, key=_effort)
-        for method in methods
+        for family in sorted(budget.families, key=_effort)
+        for method in (*budget.methods, *(BEYOND if family in budget.beyond else ()))
     ]
     return [
         Job(family=family, method=method, fold=fold) for fold in range(1, budget.folds + 1) for family, method in rows

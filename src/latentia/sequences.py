@@ -61,7 +61,7 @@ class Sequences:
     Errors: DataError where there are none, or a length is not 1 to the number of steps.
     """
 
-    values: Shaped[Tensor, "batch steps *item"]
+    values: Shaped[Tensor, " batch steps *item"]
     """Whole numbers: words (batch, steps), or frames (batch, steps, channels, height, width)."""
     lengths: Int64[Tensor, " batch"]
     """Steps of each sequence; on the CPU, wherever the values are."""

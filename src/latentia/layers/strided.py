@@ -33,14 +33,14 @@ def channels_last(x: Float[Tensor, "batch channels height width"]) -> Float[Tens
 def down(inputs: int, outputs: int, stride: int) -> nn.Module:
     """Make a 3×3 convolution – batch norm – leaky ReLU; with stride 2 it halves the map."""
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1), nn.BatchNorm2d(outputs), nn.LeakyReLU()
+        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1), nn.BatchNorm2d(outputs), nn.LeakyReLU(inplace=True)
     )
 
 
 def up(inputs: int, outputs: int, stride: int) -> nn.Module:
     """Make the mirror of `down`: a transposed 3×3 convolution – batch norm – leaky ReLU."""
     widen = nn.ConvTranspose2d(inputs, outputs, 3, stride=stride, padding=1, output_padding=stride - 1)
-    return nn.Sequential(widen, nn.BatchNorm2d(outputs), nn.LeakyReLU())
+    return nn.Sequential(widen, nn.BatchNorm2d(outputs), nn.LeakyReLU(inplace=True))
 
 
 def double(inputs: int, outputs: int) -> nn.Module:

@@ -3,6 +3,7 @@
 from latentia.models.base.density import Generation, Inference, LatentVariableModel, Terms
 from latentia.models.base.multitask import CONDITIONED, UNCONDITIONED, Decoders, Latent, MultitaskModel, TaskTerms
 from latentia.models.base.prior import AutoregressivePrior, PriorOfClass
+from latentia.models.base.sequence import SequenceModel, SequenceTerms
 
 __all__ = [
     "CONDITIONED",
@@ -15,6 +16,8 @@ __all__ = [
     "LatentVariableModel",
     "MultitaskModel",
     "PriorOfClass",
+    "SequenceModel",
+    "SequenceTerms",
     "TaskTerms",
     "Terms",
 ]

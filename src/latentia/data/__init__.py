@@ -1,4 +1,4 @@
-"""Data sets of images and fields, one file each, and the batches made of them. No data come with the project."""
+"""Data sets of images, fields and sequences, one file each, and batches of them. No data come with the project."""
 
 from latentia.data.batches import ShuffledImages
 from latentia.data.celeba import CelebA
@@ -11,6 +11,9 @@ from latentia.data.images import DataSource, ImageSet, Source, Split
 from latentia.data.mnist import Mnist
 from latentia.data.npz import NpzImages
 from latentia.data.omniglot import Omniglot
+from latentia.data.sequence_sets import SequenceSet, SequenceSource, ShuffledSequences
+from latentia.data.text import PennTreebank, TextFile
+from latentia.data.vocabulary import Vocabulary
 
 __all__ = [
     "CelebA",
@@ -26,8 +29,14 @@ __all__ = [
     "NpzFields",
     "NpzImages",
     "Omniglot",
+    "PennTreebank",
+    "SequenceSet",
+    "SequenceSource",
     "ShuffledImages",
+    "ShuffledSequences",
     "Source",
     "Split",
+    "TextFile",
+    "Vocabulary",
     "pixels_of",
 ]

@@ -47,7 +47,8 @@ class Source:
     """Address of the page that publishes it."""
     licence: str
     counts: Mapping[Split, int]
-    """Images in each published part; validation images are taken from the end of the training part."""
+    """Images, sentences or clips in each published part; where none is for validation, the end of the training part is
+    taken."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

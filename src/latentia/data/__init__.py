@@ -1,6 +1,7 @@
 """Data sets of images, fields and sequences, one file each, and batches of them. No data come with the project."""
 
 from latentia.data.batches import ShuffledImages
+from latentia.data.bouncing_balls import BouncingBalls
 from latentia.data.celeba import CelebA
 from latentia.data.celeba_hq import CelebAHQ
 from latentia.data.cifar10 import Cifar10
@@ -16,6 +17,7 @@ from latentia.data.text import PennTreebank, TextFile
 from latentia.data.vocabulary import Vocabulary
 
 __all__ = [
+    "BouncingBalls",
     "CelebA",
     "CelebAHQ",
     "Cifar10",

@@ -77,7 +77,8 @@ def test_the_method_knows_nothing_of_the_ways_to_call_it(sources: list[Any], top
 
 
 @pytest.mark.parametrize(
-    ("library", "home"), [("edfio", "spindle.edf"), ("mne", "spindle.mne_reader"), ("bokeh", "spindle")]
+    ("library", "home"),
+    [("edfio", "spindle.edf"), ("mne", "spindle.mne_reader"), ("av", "latentia.data.kth"), ("bokeh", "spindle")],
 )
 def test_a_library_stays_behind_one_part(sources: list[Any], library: str, home: str) -> None:
     users = {source.name for source in sources if any(within(name, library) for name in source.imports())}
@@ -94,7 +95,9 @@ def normal(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
-@pytest.mark.parametrize(("package", "extras"), [("latentia", ["triton", "cluster"]), ("spindle", ["spindle", "mne"])])
+@pytest.mark.parametrize(
+    ("package", "extras"), [("latentia", ["triton", "cluster", "video"]), ("spindle", ["spindle", "mne"])]
+)
 def test_every_imported_library_is_a_declared_dependency(
     sources: list[Any], pytestconfig: pytest.Config, package: str, extras: list[str]
 ) -> None:

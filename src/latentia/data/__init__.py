@@ -9,14 +9,17 @@ from latentia.data.fields import DataSet, FieldSet, NpzFields, pixels_of
 from latentia.data.image_folder import ImageFolder
 from latentia.data.imagenet32 import ImageNet32
 from latentia.data.images import DataSource, ImageSet, Source, Split
+from latentia.data.kth import KTH
 from latentia.data.mnist import Mnist
 from latentia.data.npz import NpzImages
 from latentia.data.omniglot import Omniglot
 from latentia.data.sequence_sets import SequenceSet, SequenceSource, ShuffledSequences
 from latentia.data.text import PennTreebank, TextFile
+from latentia.data.video import NpzClips
 from latentia.data.vocabulary import Vocabulary
 
 __all__ = [
+    "KTH",
     "BouncingBalls",
     "CelebA",
     "CelebAHQ",
@@ -28,6 +31,7 @@ __all__ = [
     "ImageNet32",
     "ImageSet",
     "Mnist",
+    "NpzClips",
     "NpzFields",
     "NpzImages",
     "Omniglot",

@@ -20,13 +20,7 @@ def read_array(file: Path, key: str, *, wanted: str) -> NDArray[Any]:
 
     Errors: DataError where the file is missing, no NPZ file or damaged, or has no such array.
     """
-    if not file.is_file():
-        raise DataError(f"There is no file {file}, which should hold '{key}'.")
-    with file.open("rb") as opened:
-        if opened.read(len(NPY_BEGINS)) == NPY_BEGINS:
-            raise DataError(f"{file} holds a single array, as NPY files do; wanted an NPZ file.")
-    if not is_zipfile(file):
-        raise DataError(f"{file} is no NPZ file, or is damaged.")
+    _check_archive(file, f"'{key}'")
     try:
         with np.load(file) as arrays:
             if key not in arrays:
@@ -41,6 +35,29 @@ def read_array(file: Path, key: str, *, wanted: str) -> NDArray[Any]:
     if not isinstance(found, np.ndarray):
         raise DataError(f"'{key}' in {file} is a file of another kind, not an array.")
     return found
+
+
+def array_names(file: Path, *, wanted: str) -> list[str]:
+    """Names of all arrays in an NPZ file, in its order; `wanted` says in an error what they should be.
+
+    Errors: DataError where the file is missing, no NPZ file or damaged.
+    """
+    _check_archive(file, wanted)
+    try:
+        with np.load(file) as arrays:
+            return list(arrays.files)
+    except (OSError, EOFError, ValueError, RuntimeError, BadZipFile, zlib.error) as error:
+        raise DataError(f"{file} cannot be read; it may be damaged ({error}).") from error
+
+
+def _check_archive(file: Path, what: str) -> None:
+    if not file.is_file():
+        raise DataError(f"There is no file {file}, which should hold {what}.")
+    with file.open("rb") as opened:
+        if opened.read(len(NPY_BEGINS)) == NPY_BEGINS:
+            raise DataError(f"{file} holds a single array, as NPY files do; wanted an NPZ file.")
+    if not is_zipfile(file):
+        raise DataError(f"{file} is no NPZ file, or is damaged.")
 
 
 def type_and_axes(array: NDArray[Any]) -> str:

@@ -13,6 +13,7 @@ from latentia.evaluation.bound import BoundTerms, evaluate_bound
 from latentia.evaluation.importance import ImportanceEstimate, importance_weighted
 from latentia.evaluation.latent_usage import LayerUsage, UnitUsage, layer_usage, unit_usage
 from latentia.evaluation.neighbours import Neighbours, nearest_neighbours
+from latentia.evaluation.teacher_forcing import TeacherForcingTerms, drop_prefix, teacher_forcing_terms
 
 __all__ = [
     "Bits",
@@ -22,14 +23,17 @@ __all__ = [
     "LayerUsage",
     "Neighbours",
     "Provenance",
+    "TeacherForcingTerms",
     "UnitUsage",
     "bits_per_dimension",
     "difference",
+    "drop_prefix",
     "evaluate_bound",
     "importance_weighted",
     "layer_usage",
     "nats_to_bits",
     "nearest_neighbours",
     "require_comparable",
+    "teacher_forcing_terms",
     "unit_usage",
 ]

@@ -3,7 +3,7 @@
 from latentia.objectives.elbo import elbo
 from latentia.objectives.free_bits import free_bits
 from latentia.objectives.importance_bound import importance_weighted_log_likelihood
-from latentia.objectives.schedules import linear_ramp
+from latentia.objectives.schedules import cyclical_ramp, linear_ramp
 from latentia.objectives.task_weights import FixedWeights, SoftAdapt, SoftAdaptVariant, TaskWeights
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "SoftAdapt",
     "SoftAdaptVariant",
     "TaskWeights",
+    "cyclical_ramp",
     "elbo",
     "free_bits",
     "importance_weighted_log_likelihood",

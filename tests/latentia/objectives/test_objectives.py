@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Normal
 
-from latentia.objectives import elbo, free_bits, importance_weighted_log_likelihood, linear_ramp
+from latentia.errors import SettingError
+from latentia.objectives import cyclical_ramp, elbo, free_bits, importance_weighted_log_likelihood, linear_ramp
 
 LIKELIHOOD = torch.tensor([-10.0, -20.0])
 DIVERGENCE = torch.tensor([[1.0, 2.0, 3.0], [0.5, 0.0, 0.5]])
@@ -84,3 +85,27 @@ def test_a_ramp_rises_evenly_and_stays_at_one() -> None:
 
 def test_a_ramp_of_no_steps_is_always_at_one() -> None:
     assert linear_ramp(0, 0) == 1
+
+
+def test_a_cyclical_ramp_rises_and_rests_in_every_cycle() -> None:
+    cycle = [0, 0.25, 0.5, 0.75, 1, 1, 1, 1]
+    assert [cyclical_ramp(step, 8) for step in range(24)] == 3 * cycle
+
+
+def test_a_cyclical_ramp_rises_over_the_share_it_is_told() -> None:
+    assert [cyclical_ramp(step, 4, rising=1.0) for step in range(5)] == [0, 0.25, 0.5, 0.75, 0]
+    assert [cyclical_ramp(step, 4, rising=0.0) for step in range(5)] == [1] * 5
+    assert [cyclical_ramp(step, 4, rising=0.25) for step in range(5)] == [0, 1, 1, 1, 0]
+
+
+@given(st.integers(1, 1000), st.floats(0.01, 1.0))
+def test_the_first_cycle_is_a_linear_ramp(period: int, rising: float) -> None:
+    for step in range(0, period, max(1, period // 7)):
+        assert cyclical_ramp(step, period, rising) == pytest.approx(min(1.0, step / (rising * period)))
+
+
+def test_a_cyclical_ramp_wants_a_cycle_and_a_share_of_it() -> None:
+    with pytest.raises(SettingError, match="at least one step, not 0"):
+        cyclical_ramp(0, 0)
+    with pytest.raises(SettingError, match=r"0 to 1, not 1\.5"):
+        cyclical_ramp(0, 4, rising=1.5)

@@ -29,13 +29,13 @@ def evaluation_mode(module: nn.Module, autocast: torch.dtype | None = None) -> I
             part.training = True
 
 
-def blocks(count: int, size: int) -> list[slice]:
+def blocks(count: int, size: int, thing: str = "image") -> list[slice]:
     """Cut `count` things into blocks of `size`; the last may be smaller, and nothing is left out.
 
     Errors: DataError where there is nothing, SettingError where `size` is not positive.
     """
     if count < 1:
-        raise DataError("At least one image is wanted; there is none.")
+        raise DataError(f"At least one {thing} is wanted; there is none.")
     if size < 1:
-        raise SettingError(f"A batch has at least one image, not {size}.")
+        raise SettingError(f"A batch has at least one {thing}, not {size}.")
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]

@@ -6,28 +6,15 @@ import itertools
 
 import pytest
 import torch
+from tests.latentia.models.recurrent_models import VIDEO, make
 from torch import Tensor
 
 from latentia.errors import SettingError
 from latentia.evaluation_mode import evaluation_mode
-from latentia.images import ImageFormat
 from latentia.models.base import beam_search, run_freely
-from latentia.models.recurrent_vae import ForcingConfig, RecurrentVAE, RecurrentVAEConfig
+from latentia.models.recurrent_vae import RecurrentVAE
 from latentia.randomness import seeded
-from latentia.sequences import END, SequenceFormat, Sequences, VideoFormat, WordFormat
-
-TEXT = WordFormat(words=4, longest=5)
-VIDEO = VideoFormat(frame=ImageFormat(channels=1, height=4, width=4, bits=2), longest=5)
-
-
-def make(form: SequenceFormat = TEXT, seed: int = 0, kind: str = "full") -> RecurrentVAE:
-    """A model whose words are far from equally probable, so that the next best word may lead to the best sentence."""
-    forcing = ForcingConfig(kind=kind, hidden=3)  # type: ignore[arg-type]
-    with seeded(seed):
-        model = RecurrentVAEConfig(hidden=5, latent_size=2, features=4, forcing=forcing).build(form).double()
-        for weights in model.parameters():
-            torch.nn.init.normal_(weights)
-    return model
+from latentia.sequences import END, Sequences, WordFormat
 
 
 def latents(count: int, seed: int = 1) -> Tensor:

@@ -28,16 +28,18 @@ def show_jobs(
     """Do every training, with a bar, and give the results in the order of the jobs.
 
     A result that is in `work` already is taken from there, and a training that was interrupted goes on. `on_results`
-    is told of all results so far, after each one.
+    is told of all results so far, in that order too, after each one.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    parallel = joblib.Parallel(n_jobs=JOBS, return_as="generator")
+    parallel = joblib.Parallel(n_jobs=JOBS, return_as="generator_unordered")
     todo = jobs(budget)
-    results = []
+    places = {(job.family, job.method, job.fold): place for place, job in enumerate(todo)}
+    results: list[dict[str, Any]] = []
     with progress_bars() as bars:
         task = bars.add_task("Training", total=len(todo))
         for result in parallel(joblib.delayed(do)(job, budget, seed, work) for job in todo):
             results.append(result)
+            results.sort(key=lambda one: places[one["family"], one["method"], one["fold"]])
             on_results(results)
             figures = result["figures"]
             told = "unstable" if figures is None else f"error {figures['unconditioned_error']:.4f}"

@@ -34,10 +34,14 @@ def show_jobs(
     parallel = joblib.Parallel(n_jobs=JOBS, return_as="generator_unordered")
     todo = jobs(budget)
     places = {(job.family, job.method, job.fold): place for place, job in enumerate(todo)}
-    results: list[dict[str, Any]] = []
+    # What is done need not wait behind what is not.
+    results = [read_json(path) for path in (work / f"{job.label}.json" for job in todo) if path.is_file()]
+    left = [job for job in todo if not (work / f"{job.label}.json").is_file()]
+    if results:
+        on_results(results)
     with progress_bars() as bars:
-        task = bars.add_task("Training", total=len(todo))
-        for result in parallel(joblib.delayed(do)(job, budget, seed, work) for job in todo):
+        task = bars.add_task("Training", total=len(todo), completed=len(results))
+        for result in parallel(joblib.delayed(do)(job, budget, seed, work) for job in left):
             results.append(result)
             results.sort(key=lambda one: places[one["family"], one["method"], one["fold"]])
             on_results(results)

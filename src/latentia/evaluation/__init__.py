@@ -11,6 +11,7 @@ from latentia.evaluation.bits_per_dimension import (
 )
 from latentia.evaluation.bound import BoundTerms, evaluate_bound
 from latentia.evaluation.importance import ImportanceEstimate, importance_weighted
+from latentia.evaluation.latent_information import LatentInformation, divergence_per_dimension, latent_information
 from latentia.evaluation.latent_usage import LayerUsage, UnitUsage, layer_usage, unit_usage
 from latentia.evaluation.neighbours import Neighbours, nearest_neighbours
 from latentia.evaluation.teacher_forcing import TeacherForcingTerms, drop_prefix, teacher_forcing_terms
@@ -20,6 +21,7 @@ __all__ = [
     "BoundTerms",
     "Difference",
     "ImportanceEstimate",
+    "LatentInformation",
     "LayerUsage",
     "Neighbours",
     "Provenance",
@@ -27,9 +29,11 @@ __all__ = [
     "UnitUsage",
     "bits_per_dimension",
     "difference",
+    "divergence_per_dimension",
     "drop_prefix",
     "evaluate_bound",
     "importance_weighted",
+    "latent_information",
     "layer_usage",
     "nats_to_bits",
     "nearest_neighbours",

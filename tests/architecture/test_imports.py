@@ -96,7 +96,7 @@ def normal(distribution: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("package", "extras"), [("latentia", ["triton", "cluster", "video"]), ("spindle", ["spindle", "mne"])]
+    ("package", "extras"), [("latentia", ["triton", "cluster", "text", "video"]), ("spindle", ["spindle", "mne"])]
 )
 def test_every_imported_library_is_a_declared_dependency(
     sources: list[Any], pytestconfig: pytest.Config, package: str, extras: list[str]

@@ -16,6 +16,7 @@ from latentia.layers.steps import Frames, Steps, Words
 from latentia.layers.teacher_forcing import ForcingName, TeacherForcing, teacher_forcing
 from latentia.models.base import SequenceModel, SequenceTerms
 from latentia.models.observations import ObservationName, choose_observation
+from latentia.randomness import seeded
 from latentia.sequences import SequenceFormat, Sequences, WordFormat
 
 
@@ -51,7 +52,8 @@ class RecurrentVAEConfig:
         for name in ("hidden", "latent_size", "features"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} must be 1 or more; it is {getattr(self, name)}.")
-        self.make_forcing()  # so that wrong settings are said at once
+        with seeded(0):  # so that wrong settings are said at once, and the caller's random state stays where it is
+            self.make_forcing()
 
     def make_forcing(self) -> TeacherForcing:
         """Make what regulates teacher forcing. Errors: SettingError."""

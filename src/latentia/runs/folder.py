@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,7 @@ class Run:
     folder: RunFolder
     configuration: Configuration
     model: LatentVariableModel
+    _loaded: dict[Split, DataSet] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def weights(self) -> Weights:
@@ -151,11 +152,16 @@ class Run:
         return "last" if self.configuration.training.average_decay is None else "average"
 
     def images(self, split: Split) -> DataSet:
-        """Load one split of the run's data.
+        """Load one split of the run's data, once.
 
         Errors: DataError where its images are not of the model's format, or are fields that are scaled otherwise than
         those that the model was trained on.
         """
+        if split not in self._loaded:
+            self._loaded[split] = self._checked(split)
+        return self._loaded[split]
+
+    def _checked(self, split: Split) -> DataSet:
         images = self.configuration.images(split)
         if images.format != self.model.image_format:
             raise DataError(
@@ -163,7 +169,7 @@ class Run:
                 f"{images.format}."
             )
         if isinstance(images, FieldSet):
-            train = images if split is Split.TRAIN else self.configuration.images(Split.TRAIN)
+            train = images if split is Split.TRAIN else self.images(Split.TRAIN)
             if train.sha256 != self.folder.training_checksum():
                 raise DataError(
                     f"{train.name} has other training snapshots than {self.folder.path} was trained on, so that its "

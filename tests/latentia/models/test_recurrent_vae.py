@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from latentia.errors import DataError, SettingError
 from latentia.images import ImageFormat
+from latentia.layers.teacher_forcing import ForcingName
 from latentia.models.base import SequenceTerms
 from latentia.models.recurrent_vae import ForcingConfig, RecurrentVAE, RecurrentVAEConfig
 from latentia.randomness import seeded
@@ -18,16 +20,7 @@ from latentia.sequences import END, SequenceFormat, Sequences, VideoFormat, Word
 
 TEXT = WordFormat(words=6, longest=7)
 VIDEO = VideoFormat(frame=ImageFormat(channels=1, height=8, width=8), longest=4)
-KINDS = (
-    "full",
-    "none",
-    "word_dropout",
-    "dropout",
-    "scheduled_sampling",
-    "dynamic_word_dropout",
-    "dynamic_dropout",
-    "dynamic_scheduled_sampling",
-)
+KINDS = get_args(ForcingName)
 
 
 def config(kind: str = "full", **forcing: object) -> RecurrentVAEConfig:
@@ -196,6 +189,12 @@ def test_what_is_not_of_the_format_is_one_sentence() -> None:
         model(Sequences(values=torch.zeros(1, 2), lengths=torch.tensor([2])))
     with pytest.raises(DataError, match=r"clips of up to 4 frames of 1×8×8 with 8 bits; it got steps of the shape"):
         make("full", VIDEO)(sentences())
+
+
+def test_a_configuration_leaves_the_random_state_alone() -> None:
+    before = torch.random.get_rng_state()
+    config("dynamic_word_dropout")
+    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_settings_that_make_no_sense_are_said_before_anything_is_built() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Shaped
@@ -84,12 +84,7 @@ class SequenceModel(nn.Module, ABC):
         self.check(sequences)
         posterior = self.posterior(sequences)
         terms = self.decode(sequences, posterior.rsample())
-        return SequenceTerms(
-            log_likelihood=terms.log_likelihood,
-            divergence=posterior.divergence(self.prior(len(sequences)))[:, None],
-            dropout_divergence=terms.dropout_divergence,
-            drop=terms.drop,
-        )
+        return replace(terms, divergence=posterior.divergence(self.prior(len(sequences)))[:, None])
 
     def log_weights(self, sequences: Sequences) -> Float[Tensor, " batch"]:
         """log p(x, z) − log q(z | x) of one draw z from the posterior: the logarithm of an importance weight."""

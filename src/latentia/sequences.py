@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -80,6 +80,19 @@ class Sequences:
         """Take a training batch, a mapping of tensors with the names of the fields, and cut what is padding for all."""
         lengths = tensors["lengths"].cpu()
         return Sequences(values=tensors["values"][:, : int(lengths.max())], lengths=lengths)
+
+    @staticmethod
+    def joined(parts: Sequence[Sequences]) -> Sequences:
+        """Put several batches of one kind together, padded with zeros to the longest. Errors: DataError for none."""
+        if not parts:
+            raise DataError("At least one batch of sequences is wanted; there is none.")
+        steps = max(part.values.shape[1] for part in parts)
+        values = parts[0].values.new_zeros(sum(map(len, parts)), steps, *parts[0].values.shape[2:])
+        start = 0
+        for part in parts:
+            values[start : start + len(part), : part.values.shape[1]] = part.values
+            start += len(part)
+        return Sequences(values=values, lengths=torch.cat([part.lengths for part in parts]))
 
     def __len__(self) -> int:
         return len(self.values)

@@ -23,6 +23,18 @@ def test_some_of_them_have_no_more_padding_than_they_need() -> None:
     assert sequences.at(slice(1)).values.shape == (1, 4)
 
 
+def test_batches_of_different_length_are_joined_with_padding() -> None:
+    parts = [
+        Sequences(values=torch.tensor([[5, 6]]), lengths=torch.tensor([2])),
+        Sequences(values=torch.tensor([[7, 8, 9], [4, 3, 0]]), lengths=torch.tensor([3, 2])),
+    ]
+    joined = Sequences.joined(parts)
+    assert joined.values.tolist() == [[5, 6, 0], [7, 8, 9], [4, 3, 0]]
+    assert joined.lengths.tolist() == [2, 3, 2]
+    with pytest.raises(DataError, match=r"there is none\.$"):
+        Sequences.joined([])
+
+
 @pytest.mark.parametrize("lengths", [[0, 2], [3, 5]])
 def test_lengths_that_cannot_be_are_refused(lengths: list[int]) -> None:
     with pytest.raises(DataError):

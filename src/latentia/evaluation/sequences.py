@@ -167,7 +167,7 @@ def reconstruct_freely(
             part = sequences.at(block).to(device)
             said = run_freely(model, model.posterior(part).mean, limit if words else int(part.lengths.max()))
             done.append(Sequences(values=said.values.cpu(), lengths=said.lengths if words else part.lengths))
-    return _joined(done)
+    return Sequences.joined(done)
 
 
 def _repeated(sequences: Sequences, count: int) -> Sequences:
@@ -175,15 +175,6 @@ def _repeated(sequences: Sequences, count: int) -> Sequences:
     return Sequences(
         values=sequences.values.repeat_interleave(count, 0), lengths=sequences.lengths.repeat_interleave(count)
     )
-
-
-def _joined(parts: list[Sequences]) -> Sequences:
-    """Put batches together, padded with zeros to the longest."""
-    count, steps = sum(map(len, parts)), max(part.values.shape[1] for part in parts)
-    values = parts[0].values.new_zeros(count, steps, *parts[0].values.shape[2:])
-    for part, place in zip(parts, torch.tensor([0, *map(len, parts)]).cumsum(0).tolist(), strict=False):
-        values[place : place + len(part), : part.values.shape[1]] = part.values
-    return Sequences(values=values, lengths=torch.cat([part.lengths for part in parts]))
 
 
 def _estimate(weights: Float[Tensor, "samples sequences"]) -> ImportanceEstimate:

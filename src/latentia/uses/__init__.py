@@ -17,6 +17,13 @@ from latentia.uses.pictures import (
 )
 from latentia.uses.reconstruction import Reconstruction, reconstruct
 from latentia.uses.sampling import Samples, sample
+from latentia.uses.sequences import (
+    SequenceInterpolation,
+    interpolate_sequences,
+    keep_probabilities,
+    sample_sequences,
+)
+from latentia.uses.strips import draw_strips
 
 __all__ = [
     "Colours",
@@ -26,6 +33,7 @@ __all__ = [
     "Neighbourhood",
     "Reconstruction",
     "Samples",
+    "SequenceInterpolation",
     "ShareColours",
     "colours_of",
     "decode",
@@ -36,11 +44,15 @@ __all__ = [
     "draw_neighbours",
     "draw_reconstruction",
     "draw_samples",
+    "draw_strips",
     "encode",
     "impute",
     "interpolate",
+    "interpolate_sequences",
+    "keep_probabilities",
     "neighbourhood",
     "reconstruct",
     "sample",
+    "sample_sequences",
     "write_png",
 ]

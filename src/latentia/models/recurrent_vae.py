@@ -96,15 +96,28 @@ class RecurrentVAE(SequenceModel):
             forcing=config.make_forcing(),
         )
 
-    def posterior(self, sequences: Sequences) -> DiagonalGaussian:
+    def embed(self, sequences: Sequences) -> Float[Tensor, "batch steps features"]:
+        """Give the vectors of all steps."""
+        values = sequences.values
+        return torch.unflatten(self.steps.embed(values.flatten(0, 1)), 0, (values.shape[0], values.shape[1]))
+
+    def posterior(
+        self, sequences: Sequences, embedded: Float[Tensor, "batch steps features"] | None = None
+    ) -> DiagonalGaussian:
         """Give q(z | x). A state does not know what comes after it: the one at a sequence's end saw no padding."""
-        states, _ = self.reader(self._embedded(sequences))
+        states, _ = self.reader(self.embed(sequences) if embedded is None else embedded)
         last = (sequences.lengths - 1).to(states.device)
         return DiagonalGaussian.from_map(self.to_posterior(states[torch.arange(len(states)), last]))
 
-    def decode(self, sequences: Sequences, latent: Float[Tensor, "batch latent"]) -> SequenceTerms:
+    def decode(
+        self,
+        sequences: Sequences,
+        latent: Float[Tensor, "batch latent"],
+        embedded: Float[Tensor, "batch steps features"] | None = None,
+    ) -> SequenceTerms:
         """Give the terms that follow from z. Only what is no padding goes through the last, largest layers."""
-        decoded = self.decoder(self._embedded(sequences)[:, :-1], latent, self._predicted)
+        fed_to_it = (self.embed(sequences) if embedded is None else embedded)[:, :-1]
+        decoded = self.decoder(fed_to_it, latent, self._predicted)
         mask = sequences.mask
         each = self.steps.log_prob(decoded.states[mask], sequences.values[mask])
         log_likelihood = each.new_zeros(mask.shape).masked_scatter(mask, each).sum(1)
@@ -144,10 +157,6 @@ class RecurrentVAE(SequenceModel):
     def draw(self, state: Float[Tensor, "batch state"], temperature: float = 1.0) -> Shaped[Tensor, " batch *item"]:
         """Draw what comes next."""
         return self.steps.draw(state, temperature)
-
-    def _embedded(self, sequences: Sequences) -> Float[Tensor, "batch steps features"]:
-        values = sequences.values
-        return torch.unflatten(self.steps.embed(values.flatten(0, 1)), 0, (values.shape[0], values.shape[1]))
 
     def _predicted(self, state: Float[Tensor, "batch state"]) -> Float[Tensor, "batch features"]:
         return self.steps.embed(self.steps.likeliest(state))

@@ -118,7 +118,7 @@ def test_frames_go_on_from_frames_that_were_said() -> None:
     model, latent = make(VIDEO), latents(2)
     with evaluation_mode(model):
         said = run_freely(model, latent, 4)
-        told = model.decoder(model._embedded(said), latent).states
+        told = model.decoder(model.embed(said), latent).states
         for step in range(4):
             assert torch.equal(model.likeliest(told[:, step]), said.values[:, step])
 

@@ -39,12 +39,23 @@ class SequenceModel(nn.Module, ABC):
     latent_size: int
 
     @abstractmethod
-    def posterior(self, sequences: Sequences) -> DiagonalGaussian:
-        """Give q(z | x)."""
+    def embed(self, sequences: Sequences) -> Float[Tensor, "batch steps features"]:
+        """Give the vectors of all steps, which encoder and decoder read alike."""
 
     @abstractmethod
-    def decode(self, sequences: Sequences, latent: Float[Tensor, "batch latent"]) -> SequenceTerms:
-        """Give the terms that follow from z: all but the divergence, which is 0."""
+    def posterior(
+        self, sequences: Sequences, embedded: Float[Tensor, "batch steps features"] | None = None
+    ) -> DiagonalGaussian:
+        """Give q(z | x). `embedded` is what `embed` gives, where that is known already."""
+
+    @abstractmethod
+    def decode(
+        self,
+        sequences: Sequences,
+        latent: Float[Tensor, "batch latent"],
+        embedded: Float[Tensor, "batch steps features"] | None = None,
+    ) -> SequenceTerms:
+        """Give the terms that follow from z: all but the divergence, which is 0. `embedded` as for the posterior."""
 
     @abstractmethod
     def start(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch state"]:
@@ -82,16 +93,18 @@ class SequenceModel(nn.Module, ABC):
     def forward(self, sequences: Sequences) -> SequenceTerms:
         """Give the terms of the bound with one draw of z, from torch's random state."""
         self.check(sequences)
-        posterior = self.posterior(sequences)
-        terms = self.decode(sequences, posterior.rsample())
+        embedded = self.embed(sequences)
+        posterior = self.posterior(sequences, embedded)
+        terms = self.decode(sequences, posterior.rsample(), embedded)
         return replace(terms, divergence=posterior.divergence(self.prior(len(sequences)))[:, None])
 
     def log_weights(self, sequences: Sequences) -> Float[Tensor, " batch"]:
         """log p(x, z) − log q(z | x) of one draw z from the posterior: the logarithm of an importance weight."""
-        posterior = self.posterior(sequences)
+        embedded = self.embed(sequences)
+        posterior = self.posterior(sequences, embedded)
         latent = posterior.rsample()
         ratio = self.prior(len(sequences)).log_prob(latent) - posterior.log_prob(latent)
-        return self.decode(sequences, latent).log_likelihood + ratio
+        return self.decode(sequences, latent, embedded).log_likelihood + ratio
 
     def check(self, sequences: Sequences) -> None:
         """Errors: DataError where sequences are not of this model's format; how long they are does not matter."""

@@ -75,8 +75,8 @@ def _spent(result: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> str:
     return (
         f"Test sentences, nats per sentence; ± is the standard error over seeds. Each training: {length} of "
         f"{training['batch']} sentences, in which the weight of the divergence rises linearly to whole over "
-        f"{training['annealing_steps']} steps; hidden {model['hidden']}, latent {model['latent_size']}; {seconds:.0f} s "
-        "in the median. The weights are those of the best validation reconstruction, as in the thesis; published "
+        f"{training['annealing_steps']} steps; hidden {model['hidden']}, latent {model['latent_size']}; {seconds:.0f}"
+        " s in the median. The weights are those of the best validation reconstruction, as in the thesis; published "
         "figures are each the best of 10 seeds.\n"
     )
 

@@ -32,7 +32,7 @@ class Curves:
 
     figure: str
     families: tuple[str, ...]
-    """The family that the thesis has, and what is drawn where that was not trained."""
+    """The family that the thesis has, and what is drawn where that was not trained or evaluated once alone."""
     method: str
 
 
@@ -46,7 +46,11 @@ CURVES = (
 
 def draw_curves(runs: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Draw a row of two panels for each figure: cost of the latent variables, error without known pixels."""
-    trained = {(run["family"], run["method"]): run for run in runs if run["fold"] == 1 and run["figures"]}
+    trained = {
+        (run["family"], run["method"]): run
+        for run in runs
+        if run["fold"] == 1 and run["figures"] and len(run["history"]) > 1
+    }
     drawn = []
     for curves in CURVES:
         there = (one for one in curves.families if {(one, "base"), (one, curves.method)} <= set(trained))

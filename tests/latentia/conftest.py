@@ -1,4 +1,4 @@
-"""A folder of small images, a configuration that trains on it in a second, and runs that have done so."""
+"""Small images, sentences and clips, configurations that train on them in a second, and runs that have done so."""
 
 from __future__ import annotations
 
@@ -97,3 +97,65 @@ def trained_vq(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     train(configuration_of(values, "tiny VQ-VAE"), folder / "vq")
     return folder / "vq"
+
+
+WHO, WHAT = ("a cat", "the cat", "a dog", "the dog", "the old bird"), ("sat", "ran", "saw the cat", "sang to a dog")
+
+
+@pytest.fixture(scope="session")
+def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 sentences of 11 words, and two empty lines."""
+    path = tmp_path_factory.mktemp("data") / "pets.txt"
+    lines = [f"{who} {what}" for what in WHAT for who in WHO] * 2
+    lines[3:3] = ["", "  "]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def sentence_settings(sentences: Path) -> Callable[[], Settings]:
+    """Make the values of a configuration of sentences that trains in a second."""
+
+    def values() -> Settings:
+        return {
+            "data": {"set": "text", "train": str(sentences), "validation": 6, "test": 6},
+            "model": {
+                "kind": "recurrent_vae",
+                "hidden": 8,
+                "latent_size": 3,
+                "features": 6,
+                "forcing": {"kind": "dynamic_word_dropout", "hidden": 4},
+            },
+            "training": {"steps": 6, "batch": 4, "evaluate_steps": 3, "checkpoint_steps": 2, "accelerator": "cpu"},
+        }
+
+    return values
+
+
+@pytest.fixture
+def sentence_config(tmp_path: Path, sentence_settings: Callable[[], Settings]) -> Path:
+    """The same as a file, pets.yaml."""
+    path = tmp_path / "pets.yaml"
+    path.write_text(yaml.safe_dump(sentence_settings()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained_on_sentences(tmp_path_factory: pytest.TempPathFactory, sentence_settings: Callable[[], Settings]) -> Path:
+    """The folder of a finished run of sentences; whoever writes to it takes a copy."""
+    folder = tmp_path_factory.mktemp("runs")
+    train(configuration_of(sentence_settings(), "pets"), folder / "pets")
+    return folder / "pets"
+
+
+@pytest.fixture(scope="session")
+def trained_on_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of simulated balls: 5 frames of 1×12×12 with 1 bit."""
+    folder = tmp_path_factory.mktemp("runs")
+    values = {
+        "data": {"set": "bouncing_balls", "train": 8, "validation": 7, "test": 9, "frames": 5, "size": 12},
+        "model": {"kind": "recurrent_vae", "hidden": 8, "latent_size": 3, "features": 6, "observation": "bernoulli"},
+        "training": {"steps": 2, "batch": 4, "annealing": "none", "accelerator": "cpu"},
+    }
+    train(configuration_of(values, "balls"), folder / "balls")
+    return folder / "balls"

@@ -63,7 +63,7 @@ def run(arguments: RunOptions, options: EvaluationOptions) -> int:
     from latentia.models.base import MultitaskModel
     from latentia.uses import draw_neighbours
 
-    run = arguments.load()
+    run = arguments.load_images("evaluate")
     images = run.images(Split(arguments.split))
     if options.images is not None:
         images = images.first(options.images)

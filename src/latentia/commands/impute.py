@@ -43,7 +43,7 @@ def run(arguments: RunOptions, options: ImputeOptions, known: KnownOptions) -> i
     """Fill in images of which some pixels are known, and say how sure that is; as a picture and as arrays."""
     from latentia.uses import impute
 
-    run = arguments.load()
+    run = arguments.load_images("impute")
     model = with_known_pixels(run)
     if options.image is None:
         images = options.of(run, arguments)

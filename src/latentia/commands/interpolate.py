@@ -35,7 +35,7 @@ def run(arguments: RunOptions, options: InterpolationOptions) -> int:
     """Go from one image to another: latent variables down to a layer are interpolated, those below are drawn."""
     from latentia.uses import draw_interpolation, interpolate
 
-    run = arguments.load()
+    run = arguments.load_images("interpolate")
     images = arguments.images(run, options.images)
     result = interpolate(
         run.model,

@@ -39,7 +39,7 @@ def run(arguments: RunOptions, options: NeighbourhoodOptions) -> int:
     """Draw images around one: its topmost layers are kept, those below drawn, for a grid of both choices."""
     from latentia.uses import draw_neighbourhood, neighbourhood
 
-    run = arguments.load()
+    run = arguments.load_images("neighbourhood")
     layers = len(run.model.latent_shapes)
     kept_layers = options.kept_layers or tuple(number for number in KEPT_LAYERS if number <= layers)
     around = neighbourhood(

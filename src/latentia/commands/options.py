@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from latentia.data import DataSet
-    from latentia.runs import Run
+    from latentia.runs import Run, SequenceRun
 
 Number = TypeVar("Number", int, float)
 SplitName = Literal["train", "validation", "test"]
@@ -77,7 +77,7 @@ class ModelOptions:
         require_least(1, batch=self.batch)
         require_least(0, seed=self.seed)
 
-    def load(self) -> Run:
+    def load(self) -> Run | SequenceRun:
         """Load the run, with its model on the device. Errors: as `load_run`; OutputError for the results' folder."""
         from latentia.runs import load_run
 
@@ -86,6 +86,10 @@ class ModelOptions:
         run = load_run(self.run, self.set)
         run.model.to(device_of(self.device))
         return run
+
+    def load_images(self, command: str) -> Run:
+        """Load a run of images for a command that is for these alone. Errors: as `load`; SettingError for another."""
+        return of_images(self.load(), command)
 
     def folder(self, name: str) -> Path:
         """Make the folder of the results, and give it; `name` is where they are by default. Errors: OutputError."""
@@ -138,6 +142,17 @@ class RunOptions(ModelOptions):
                     f"no image {place}."
                 )
         return images
+
+
+def of_images(run: Run | SequenceRun, command: str) -> Run:
+    """Give the run as one of images. Errors: SettingError where it is of sequences, which `command` is not for."""
+    from latentia.runs import Run
+
+    if not isinstance(run, Run):
+        raise SettingError(
+            f"The run in {run.folder.path} is of {run.configuration.things}; latentia {command} is for runs of images."
+        )
+    return run
 
 
 def device_of(name: str) -> str:

@@ -35,15 +35,15 @@ def run(arguments: Arguments) -> int:
     With prior.classes=10 it learns each class of labelled images, with prior.conditioned=true what goes with known
     pixels. It becomes part of the run: sample, evaluate and impute use it.
     """
-    from latentia.commands.options import device_of
+    from latentia.commands.options import device_of, of_images
     from latentia.runs import load_run
-    from latentia.runs.folder import CHANGEABLE
     from latentia.runs.prior import read_prior_configuration, train_prior
+    from latentia.runs.trained import CHANGEABLE
     from latentia.training import is_first_process
 
     of_data = tuple(change for change in arguments.set if change.startswith(CHANGEABLE))
     configuration = read_prior_configuration([change for change in arguments.set if change not in of_data])
-    trained = load_run(arguments.run, of_data)
+    trained = of_images(load_run(arguments.run, of_data), "prior")
     trained.model.to(device_of(arguments.device))
     with progress_bar() as bar:
 

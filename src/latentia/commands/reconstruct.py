@@ -43,7 +43,7 @@ def run(arguments: RunOptions, options: ImageOptions) -> int:
     from latentia.models.base import MultitaskModel
     from latentia.uses import draw_reconstruction, impute, reconstruct
 
-    run = arguments.load()
+    run = arguments.load_images("reconstruct")
     places, batch, seed = options.of(run, arguments), arguments.batch, arguments.seed
     if isinstance(run.model, MultitaskModel) and run.model.decoders != "plain":
         both = impute(

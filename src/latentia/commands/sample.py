@@ -38,7 +38,7 @@ def run(arguments: ModelOptions, options: SampleOptions) -> int:
     """Draw images at several temperatures, the same latent noise at each; as a picture and as arrays."""
     from latentia.uses import draw_samples, sample
 
-    run = arguments.load()
+    run = arguments.load_images("sample")
     name = "samples"
     if options.label is not None:
         _keep_to_class(run, options.label)

@@ -16,9 +16,10 @@ from latentia.configs import packaged
 if TYPE_CHECKING:
     from latentia.data import DataSet
     from latentia.runs import Configuration
+    from latentia.runs.training import AnySet
     from latentia.training import Progress
 
-BITS = "bits_per_dimension"
+BITS, RECONSTRUCTION = "bits_per_dimension", "reconstruction"
 MOST_LAYERS_IN_A_LINE = 6
 """With more, the line of the bar has room for their sum alone."""
 
@@ -46,7 +47,7 @@ class TrainOptions:
 
 
 def run(arguments: Arguments, options: TrainOptions) -> int:
-    """Train a model of images by a configuration.
+    """Train a model of images, sentences or clips by a configuration.
 
     An interrupted training goes on with the same command and --resume, and ends with the same model. On several
     graphics cards or machines: torchrun --nproc-per-node COUNT -m latentia train CONFIG.
@@ -81,7 +82,7 @@ def run(arguments: Arguments, options: TrainOptions) -> int:
             raise KeyboardInterrupt(told) from None
     if is_first_process():
         best = outcome.history[outcome.best]
-        score = f"{best[BITS]:.3f} bits/dim" if BITS in best else f"{best['score']:.4g}"
+        score = f"{best[BITS]:.3f} bits/dim" if BITS in best else f"{best['score']:.4g}{_unit(best)}"
         say(
             f"After {outcome.steps} steps ({outcome.skipped} of them skipped), the best validation score was {score} "
             f"at step {best['step']:.0f}."
@@ -90,35 +91,53 @@ def run(arguments: Arguments, options: TrainOptions) -> int:
     return 0
 
 
-def _introduce(
-    options: TrainOptions, configuration: Configuration, *, begun: bool
-) -> Callable[[DataSet, DataSet], None]:
+def _introduce(options: TrainOptions, configuration: Configuration, *, begun: bool) -> Callable[[AnySet, AnySet], None]:
     """Say what is trained on, and what is not as one may expect."""
-    from latentia.data import FieldSet
-    from latentia.data.archives import sizes
-    from latentia.models.vq_vae import VQVAEConfig
+    from latentia.data import SequenceSet
     from latentia.training import is_first_process
-    from latentia.uses.colours import DRAWN_CHANNELS
 
-    def introduce(images: DataSet, validation: DataSet) -> None:
+    def introduce(training: AnySet, validation: AnySet) -> None:
         if not is_first_process():
             return
         if options.resume and not begun:
             say("There is no training yet to go on with: it begins.")
-        is_field = isinstance(images, FieldSet)
-        what = f"snapshots of {sizes(images.format.shape)}" if is_field else f"images of {images.format}"
-        say(f"{images.name}: {len(images)} training and {len(validation)} validation {what}.")
-        if options.pictures and not is_field and images.format.channels not in DRAWN_CHANNELS:
-            say(f"No pictures are drawn of images with {images.format.channels} channels.")
-
-        model = configuration.model
-        if isinstance(model, VQVAEConfig) and model.embeddings > len(images) * model.places(images.format):
-            say(
-                f"Warning: the codebook has {model.embeddings} vectors; the {len(images)} training images have "
-                f"{len(images) * model.places(images.format)} places for them, too few for all to be used."
-            )
+        if isinstance(training, SequenceSet) or isinstance(validation, SequenceSet):
+            _introduce_sequences(training, validation)
+        else:
+            _introduce_images(training, validation, configuration, pictures=options.pictures)
 
     return introduce
+
+
+def _introduce_images(images: DataSet, validation: DataSet, configuration: Configuration, *, pictures: bool) -> None:
+    from latentia.data import FieldSet
+    from latentia.data.archives import sizes
+    from latentia.models.vq_vae import VQVAEConfig
+    from latentia.uses.colours import DRAWN_CHANNELS
+
+    is_field = isinstance(images, FieldSet)
+    what = f"snapshots of {sizes(images.format.shape)}" if is_field else f"images of {images.format}"
+    say(f"{images.name}: {len(images)} training and {len(validation)} validation {what}.")
+    if pictures and not is_field and images.format.channels not in DRAWN_CHANNELS:
+        say(f"No pictures are drawn of images with {images.format.channels} channels.")
+
+    model = configuration.model
+    if isinstance(model, VQVAEConfig) and model.embeddings > len(images) * model.places(images.format):
+        say(
+            f"Warning: the codebook has {model.embeddings} vectors; the {len(images)} training images have "
+            f"{len(images) * model.places(images.format)} places for them, too few for all to be used."
+        )
+
+
+def _introduce_sequences(training: AnySet, validation: AnySet) -> None:
+    """Say too what the files hold and the sets do not."""
+    from latentia.data import SequenceSet
+
+    say(f"{training.name}: {len(training)} training and {len(validation)} validation {training.format}.")
+    for one in (training, validation):
+        if isinstance(one, SequenceSet) and one.left_out:
+            told = " and ".join(f"{count} {what}" for what, count in one.left_out.items())
+            say(f"Left out of the {one.split} data: {told}.")
 
 
 def teller(show: Bar) -> Callable[[Progress], None]:
@@ -143,6 +162,8 @@ def teller(show: Bar) -> Callable[[Progress], None]:
 
 
 def _in_words(figures: Mapping[str, float]) -> str:
+    if RECONSTRUCTION in figures:
+        return _bound_in_words(figures)
     if BITS not in figures:
         return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
     from latentia.evaluation.latent_usage import ACTIVE_NATS
@@ -151,6 +172,19 @@ def _in_words(figures: Mapping[str, float]) -> str:
     active = sum(one > ACTIVE_NATS for one in nats)
     each = f" ({_row(nats, '.0f')})" if 1 < len(nats) <= MOST_LAYERS_IN_A_LINE else ""
     return f"{figures[BITS]:.3f} bits/dim, divergence {sum(nats):.1f} nats{each}, {active} of {len(nats)} layers active"
+
+
+def _unit(figures: Mapping[str, float]) -> str:
+    return " nats" if RECONSTRUCTION in figures else ""
+
+
+def _bound_in_words(figures: Mapping[str, float]) -> str:
+    """Say the bound of a model of sequences and its terms by the names of thesis A's tables."""
+    told = (
+        f"−ELBO {figures['negative_elbo']:.4g} nats, RC {figures[RECONSTRUCTION]:.4g}, KL {figures['divergence']:.3g}"
+    )
+    # Without dropout nothing is dropped, and sequences of one step are fed nothing.
+    return f"{told}, {figures['drop']:.0%} dropped" if figures["drop"] > 0 else told
 
 
 def _each(kind: str, figures: Mapping[str, float]) -> list[float]:

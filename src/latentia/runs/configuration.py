@@ -1,80 +1,33 @@
-"""The configuration of a run: data, model, training and seed, read from YAML without guesses.
-
-Names in a file are looked up in the closed mappings below; there is no way to name code.
-"""
+"""The configuration of a run: data, model, training and seed, read from YAML without guesses."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_args
-
-import yaml
+from typing import Any, TypeVar
 
 from latentia.configs import find_configuration
-from latentia.data import (
-    CelebA,
-    CelebAHQ,
-    Cifar10,
-    DataSet,
-    DataSource,
-    ImageFolder,
-    ImageNet32,
-    ImageSet,
-    Mnist,
-    NpzFields,
-    NpzImages,
-    Omniglot,
-    Split,
-)
+from latentia.data import DataSet, ImageSet, NpzFields, SequenceSet, Split
 from latentia.errors import SettingError
-from latentia.models.gaussian_vae import GaussianVAEConfig
-from latentia.models.ladder_vae import LadderVAEConfig
-from latentia.models.multitask_gaussian_vae import MultitaskGaussianVAEConfig
-from latentia.models.vq_vae import VQVAEConfig
+from latentia.models.recurrent_vae import RecurrentVAEConfig
+from latentia.runs.choices import (
+    DATA_SETS,
+    MODELS,
+    TRAININGS,
+    ImageData,
+    ModelConfig,
+    MultitaskConfig,
+    SequenceData,
+    Training,
+    objective_of,
+    things_of,
+)
 from latentia.runs.fold import Fold
-from latentia.runs.settings import Choice, plain, read
-from latentia.training.density import DensityTraining
-from latentia.training.multitask import MultitaskTraining
+from latentia.runs.settings import name_in, plain, read
+from latentia.runs.yaml_text import change_value, read_yaml
 
-DATA_SETS = Choice(
-    key="set",
-    kinds={
-        "cifar10": Cifar10,
-        "imagenet32": ImageNet32,
-        "celeba": CelebA,
-        "celeba_hq": CelebAHQ,
-        "mnist": Mnist,
-        "omniglot": Omniglot,
-        "image_folder": ImageFolder,
-        "npz": NpzImages,
-        "npz_fields": NpzFields,
-    },
-)
-SDN_VAE, IAF_VAE = "SDN-VAE is kind ladder_vae with model.sdn", "IAF-VAE+ is kind ladder_vae without model.sdn"
-MODELS = Choice(
-    key="kind",
-    kinds={
-        "ladder_vae": LadderVAEConfig,
-        "gaussian_vae": GaussianVAEConfig,
-        "multitask_gaussian_vae": MultitaskGaussianVAEConfig,
-        "vq_vae": VQVAEConfig,
-    },
-    other_names={
-        "sdnvae": SDN_VAE,
-        "sdn": SDN_VAE,
-        "iafvae": IAF_VAE,
-        "iaf": IAF_VAE,
-        "scvae": "a semi-conditional VAE is kind multitask_gaussian_vae or vq_vae with model.decoders multi or single",
-    },
-)
-ModelConfig = LadderVAEConfig | GaussianVAEConfig | MultitaskGaussianVAEConfig | VQVAEConfig
-MultitaskConfig = MultitaskGaussianVAEConfig | VQVAEConfig
 Record = TypeVar("Record")
-BOUND, TASKS = "bound", "tasks"
-TRAININGS = Choice(key="objective", kinds={BOUND: DensityTraining, TASKS: MultitaskTraining}, default=BOUND)
-Training = DensityTraining | MultitaskTraining
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +45,7 @@ class Transforms:
 class Configuration:
     """All that decides a run, besides the bytes of the data and the code."""
 
-    data: DataSource | NpzFields = field(metadata={"choice": DATA_SETS})
+    data: ImageData | SequenceData = field(metadata={"choice": DATA_SETS})
     model: ModelConfig = field(metadata={"choice": MODELS})
     training: Training = field(metadata={"choice": TRAININGS})
     transforms: Transforms = Transforms()
@@ -103,11 +56,12 @@ class Configuration:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise SettingError(f"seed must be 0 or more, not {self.seed}.")
-        multitask = isinstance(self.model, MultitaskConfig)
-        if multitask != isinstance(self.training, MultitaskTraining):
-            kind = next(name for name, kind in MODELS.kinds.items() if type(self.model) is kind)
-            raise SettingError(f"A {kind} is trained with training.objective {TASKS if multitask else BOUND}.")
-        if isinstance(self.data, NpzFields) and not multitask:
+        self._check_model()
+        if isinstance(self.data, SequenceData):
+            for name, given in (("fold", self.fold is not None), ("transforms", self.transforms != Transforms())):
+                if given:
+                    raise SettingError(f"{name} is for images; {self._told_data} holds {self.things}.")
+        if isinstance(self.data, NpzFields) and not isinstance(self.model, MultitaskConfig):
             raise SettingError(
                 "data.set npz_fields holds real numbers, which are for a model.kind multitask_gaussian_vae or vq_vae; "
                 "the others are densities of whole numbers."
@@ -115,14 +69,41 @@ class Configuration:
         if isinstance(self.data, NpzFields) and self.transforms.binarise:
             raise SettingError("transforms.binarise is for images; data.set npz_fields holds real numbers.")
 
+    def _check_model(self) -> None:
+        """Errors: SettingError where model, objective and data do not go together."""
+        kind, wanted = name_in(MODELS, self.model), objective_of(type(self.model))
+        if not isinstance(self.training, TRAININGS.kinds[wanted]):
+            raise SettingError(f"A {kind} is trained with training.objective {wanted}.")
+        recurrent = isinstance(self.model, RecurrentVAEConfig)
+        if recurrent != isinstance(self.data, SequenceData):
+            of = "sentences and clips" if recurrent else "images"
+            raise SettingError(f"A {kind} is a model of {of}; {self._told_data} holds {self.things}.")
+
+    @property
+    def things(self) -> str:
+        """What the data are: images, sentences or clips."""
+        return things_of(self.data)
+
+    @property
+    def _told_data(self) -> str:
+        return f"data.{DATA_SETS.key} {name_in(DATA_SETS, self.data)}"
+
     def load(self, split: Split) -> DataSet:
-        """Load the images of one split. Errors: DataError, also where there are none."""
+        """Load the images of one split. Errors: DataError, also where there are none; SettingError for sequences."""
+        if isinstance(self.data, SequenceData):
+            raise SettingError(f"{self._told_data} holds {self.things}, no images.")
         return self.data.load(split) if self.fold is None else self.fold.load(self.data, split)
 
     def images(self, split: Split) -> DataSet:
-        """Load the images of one split as they are evaluated. Errors: DataError, also where there are none."""
+        """Load the images of one split as they are evaluated. Errors: as `load`."""
         images = self.load(split)
         return images.drawn_binary(self.seed) if self.transforms.binarise and isinstance(images, ImageSet) else images
+
+    def sequences(self, split: Split) -> SequenceSet:
+        """Load the sentences or clips of one split. Errors: DataError as sources have it; SettingError for images."""
+        if not isinstance(self.data, SequenceData):
+            raise SettingError(f"{self._told_data} holds images, no sequences.")
+        return self.data.load(split)
 
 
 def read_configuration(name: str, changes: Sequence[str] = ()) -> Configuration:
@@ -131,22 +112,21 @@ def read_configuration(name: str, changes: Sequence[str] = ()) -> Configuration:
     Errors: SettingError where there is no such file, or a setting is unknown, misspelt, missing or of another type;
     it begins with the file's name, or with `--set` and the change that brings it about.
     """
-    values = _read_yaml(find_configuration(name).read_bytes(), name)
+    values = read_yaml(find_configuration(name).read_bytes(), name)
     if values is None:
         raise SettingError(f"{name} is empty; a configuration has data, model and training.")
     return read_changed(Configuration, values, changes, name)
 
 
 def _with_objective(values: Any) -> Any:
-    """Say that a multitask model is trained on its tasks, where nothing else is said."""
+    """Say by which objective a model is trained, where nothing else is said."""
     if not isinstance(values, dict):
         return values
     model, training = values.get("model"), values.get("training")
     if not isinstance(model, dict) or not isinstance(training, dict) or TRAININGS.key in training:
         return values
-    if MODELS.kinds.get(str(model.get(MODELS.key))) not in get_args(MultitaskConfig):
-        return values
-    return {**values, "training": {TRAININGS.key: TASKS, **training}}
+    kind = MODELS.kinds.get(str(model.get(MODELS.key)))
+    return values if kind is None else {**values, "training": {TRAININGS.key: objective_of(kind), **training}}
 
 
 def configuration_of(values: Any, name: str) -> Configuration:
@@ -175,36 +155,6 @@ def changed(configuration: Configuration, changes: Sequence[str], name: str) -> 
     return read_changed(Configuration, values, changes, name)
 
 
-def write_yaml(configuration: Any) -> str:
-    """Give the YAML text of a configuration or another record of settings, with every setting, defaults too."""
-    return str(yaml.safe_dump(plain(configuration), sort_keys=False, allow_unicode=True))
-
-
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml comes without types
-    """Refuses a setting that is given twice, where YAML would silently take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Make the mapping of a node."""
-        names = [key.value for key, _ in node.value]
-        for name in names:
-            if names.count(name) > 1:
-                raise SettingError(f"'{name}' is given twice, the second time by line {node.end_mark.line}.")
-        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
-        return mapping
-
-
-def _read_yaml(text: str | bytes, name: str) -> Any:
-    try:
-        return yaml.load(text, _Loader)
-    except SettingError as error:
-        raise SettingError(f"{name}: {error}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        cause = getattr(error, "problem", None) or getattr(error, "reason", "it is no text")
-        raise SettingError(f"{name}: there is no YAML{where}: {cause}.") from error
-
-
 def read_changed(kind: type[Record], values: Any, changes: Sequence[str], name: str) -> Record:
     """Change plain values and read them as a record.
 
@@ -213,7 +163,7 @@ def read_changed(kind: type[Record], values: Any, changes: Sequence[str], name: 
     steps = [(name, values)]
     for change in changes:
         steps.append((f"--set {change}", deepcopy(steps[-1][1])))
-        _change(steps[-1][1], change)
+        change_value(steps[-1][1], change)
     try:
         record: Record = read(kind, _completed(kind, steps[-1][1]))
     except SettingError as error:
@@ -232,22 +182,3 @@ def _refusal(kind: type, values: Any) -> str | None:
     except SettingError as error:
         return str(error)
     return None
-
-
-def _change(values: Any, change: str) -> None:
-    """Set one value, as in `training.steps=100`."""
-    name, equals, text = change.partition("=")
-    *sections, last = name.strip().split(".")
-    if not equals or not last:
-        raise SettingError(f"--set {change}: a change is written as section.setting=value.")
-    inner = _settings(values, change)
-    for section in sections:
-        inner[section] = inner.get(section) or {}
-        inner = _settings(inner[section], change)
-    inner[last] = _read_yaml(text, f"--set {change}")
-
-
-def _settings(values: Any, change: str) -> dict[str, Any]:
-    if not isinstance(values, dict):
-        raise SettingError(f"--set {change}: what is to be changed holds no settings.")
-    return values

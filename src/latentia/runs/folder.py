@@ -1,38 +1,27 @@
-"""The folder of a run: what is in it, who may write to it, and how a trained model comes out of it again."""
+"""The folder of a run: what is in it, and who may write to it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latentia.data import DataSet, FieldSet, NpzFields, Split
-from latentia.errors import CheckpointError, DataError, SettingError
-from latentia.evaluation.bits_per_dimension import Weights
+from latentia.data import Split
+from latentia.errors import CheckpointError, SettingError
 from latentia.files import atomic_path, remove_unfinished
 from latentia.folders import check_output_folder, make_folder
-from latentia.models.base import LatentVariableModel
-from latentia.models.vq_vae import VQVAE
-from latentia.runs.configuration import Configuration, changed, read_configuration, write_yaml
-from latentia.runs.model_file import load_model
-from latentia.runs.prior_file import attach_prior
+from latentia.runs.configuration import Configuration, read_configuration
 from latentia.runs.settings import flat, plain
+from latentia.runs.yaml_text import write_yaml
 from latentia.training import continued, run_record, write_record
 
-MAY_CHANGE = (
-    *(f"training.{name}" for name in ("steps", "passes", "patience", "checkpoint_steps", "accelerator")),
-    *("data.folder", "data.file"),
-)
-"""What a resumed run may change: how long it goes on, on which machine, and where its data lie, whose checksum stays
-the same."""
+MAY_CHANGE = tuple(f"training.{name}" for name in ("steps", "passes", "patience", "checkpoint_steps", "accelerator"))
+"""What a resumed run may change, besides where its data lie: how long it goes on, and on which machine."""
 
-CHANGEABLE = ("data.", "transforms.")
-"""Sections that can be changed of a run that is trained."""
-
-DIVIDES, LOCATES = ("data.test", "data.validation", "data.shuffle"), ("data.folder", "data.file")
-"""What moves images between the parts of a data set, and what names another one."""
+LOCATES = tuple(f"data.{name}" for name in ("folder", "file", "train", "validation", "test"))
+"""What may say where data lie, whose checksum stays the same when they are moved; some of it may be a number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +57,7 @@ class RunFolder:
 
     @property
     def pictures(self) -> Path:
-        """Samples and reconstructions at each evaluation."""
+        """Samples and reconstructions at each evaluation, as pictures or text."""
         return self.path / "pictures"
 
     def check(self, configuration: Configuration, *, resume: bool) -> None:
@@ -93,7 +82,8 @@ class RunFolder:
             )
         before, now = flat(plain(self.read_configuration())), flat(plain(configuration))
         for name in now:
-            if before.get(name) != now[name] and name not in MAY_CHANGE:
+            moved = name in LOCATES and isinstance(before.get(name), str) and isinstance(now[name], str)
+            if before.get(name) != now[name] and name not in MAY_CHANGE and not moved:
                 raise SettingError(
                     f"The training in {self.path} cannot go on with other settings: {name} was {before.get(name)} and "
                     f"is now {now[name]}."
@@ -105,7 +95,7 @@ class RunFolder:
             raise SettingError(f"The training in {self.path} was begun on other data; name another folder with --out.")
 
     def training_checksum(self) -> str:
-        """Checksum of the training images. Errors: CheckpointError where the record is damaged."""
+        """Checksum of the training data. Errors: CheckpointError where the record is damaged."""
         return str(self._read_record()["data_sha256"].get(Split.TRAIN))
 
     def claim(self, configuration: Configuration, data: Mapping[str, str]) -> None:
@@ -135,75 +125,3 @@ class RunFolder:
             what = "no run of latentia: it has no config.yaml" if self.path.is_dir() else "no folder of a run"
             raise CheckpointError(f"{self.path} is {what}.")
         return read_configuration(str(self.configuration))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """A trained model with the configuration that it was trained by."""
-
-    folder: RunFolder
-    configuration: Configuration
-    model: LatentVariableModel
-    _loaded: dict[Split, DataSet] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    @property
-    def weights(self) -> Weights:
-        """Whether the model's weights are the moving average."""
-        return "last" if self.configuration.training.average_decay is None else "average"
-
-    def images(self, split: Split) -> DataSet:
-        """Load one split of the run's data, once.
-
-        Errors: DataError where its images are not of the model's format, or are fields that are scaled otherwise than
-        those that the model was trained on.
-        """
-        if split not in self._loaded:
-            self._loaded[split] = self._checked(split)
-        return self._loaded[split]
-
-    def _checked(self, split: Split) -> DataSet:
-        images = self.configuration.images(split)
-        if images.format != self.model.image_format:
-            raise DataError(
-                f"The model of {self.folder.path} is for images of {self.model.image_format}; {images.name} has "
-                f"{images.format}."
-            )
-        if isinstance(images, FieldSet):
-            train = images if split is Split.TRAIN else self.images(Split.TRAIN)
-            if train.sha256 != self.folder.training_checksum():
-                raise DataError(
-                    f"{train.name} has other training snapshots than {self.folder.path} was trained on, so that its "
-                    "values are scaled otherwise."
-                )
-        return images
-
-    def fields(self) -> FieldSet | None:
-        """Give the training snapshots, which know scale and solid, where the data are fields. Errors: DataError."""
-        images = self.images(Split.TRAIN) if isinstance(self.configuration.data, NpzFields) else None
-        return images if isinstance(images, FieldSet) else None
-
-
-def load_run(path: Path, changes: tuple[str, ...] = ()) -> Run:
-    """Load the model of a run, in evaluation mode, and its configuration with `changes`, such as `data.folder=…`.
-
-    Errors: CheckpointError where the folder holds no run, or one of another kind or without a model yet;
-    SettingError where a change is no setting, or would divide the data that the run was trained on another way.
-    """
-    names = [change.partition("=")[0] for change in changes]
-    for name, change in zip(names, changes, strict=True):
-        if name in DIVIDES and not set(names) & set(LOCATES):
-            raise SettingError(
-                f"{change} would move images between those that {path} was trained on and those that measure it."
-            )
-    for change in changes:
-        if not change.startswith(CHANGEABLE):
-            raise SettingError(f"Of a trained run only settings of the data can be changed, not {change}.")
-    folder = RunFolder(path=path)
-    trained = folder.read_configuration()
-    if not folder.model.is_file():
-        raise CheckpointError(f"The run in {path} has no model yet: its first evaluation makes one.")
-    configuration = changed(trained, changes, str(folder.configuration)) if changes else trained
-    model = load_model(folder.model, trained.model)
-    if isinstance(model, VQVAE):
-        attach_prior(model, path, folder.model)
-    return Run(folder=folder, configuration=configuration, model=model)

@@ -12,19 +12,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from latentia.errors import CheckpointError, SettingError
+from latentia.errors import CheckpointError, DataError, SettingError
 from latentia.files import atomic_path
 from latentia.images import ImageFormat
 from latentia.models.base import LatentVariableModel
+from latentia.models.recurrent_vae import RecurrentVAEConfig
 from latentia.models.vq_vae import VQVAE
 from latentia.randomness import seeded
-from latentia.runs.configuration import MODELS, ModelConfig
+from latentia.runs.choices import MODELS, ImageModelConfig, ModelConfig
 from latentia.runs.settings import plain, plain_choice, read
 
 FORMAT = "latentia-model-1"
 
 
-def save_model(model: LatentVariableModel, config: ModelConfig, path: Path) -> None:
+def save_model(model: LatentVariableModel, config: ImageModelConfig, path: Path) -> None:
     """Write a model with the config that built it, and without a prior that was learned after it.
 
     Errors: OSError where `path` cannot be written.
@@ -42,7 +43,9 @@ def load_model(path: Path, wanted: ModelConfig | None = None) -> LatentVariableM
     """
     metadata, weights = read_weights(path, FORMAT, "model")
     with fitting(path):
-        config: ModelConfig = read(MODELS, json.loads(metadata["model"]), "model")
+        config = read(MODELS, json.loads(metadata["model"]), "model")
+        if isinstance(config, RecurrentVAEConfig):
+            raise ValueError("a model of sequences")
         image_format: ImageFormat = read(ImageFormat, json.loads(metadata["images"]), "images")
         with seeded(0):  # the first weights, which are replaced, shall not move the caller's random state
             model: LatentVariableModel = config.build(image_format)
@@ -101,5 +104,5 @@ def fitting(path: Path) -> Iterator[None]:
     """Within the block weights are loaded as their description says. Errors: CheckpointError where they do not fit."""
     try:
         yield
-    except (KeyError, ValueError, RuntimeError, SettingError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, DataError, SettingError) as error:
         raise CheckpointError(f"{path} does not hold the weights that its description asks for.") from error

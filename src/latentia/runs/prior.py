@@ -22,9 +22,10 @@ from latentia.models.pixel_cnn import PixelCNNConfig
 from latentia.models.vq_vae import VQVAE
 from latentia.randomness import seeded
 from latentia.runs.configuration import read_changed
-from latentia.runs.folder import MAY_CHANGE, Run
+from latentia.runs.folder import MAY_CHANGE
 from latentia.runs.prior_file import PriorFolder, build_prior, checksum, save_prior
 from latentia.runs.settings import flat, plain
+from latentia.runs.trained import Run
 from latentia.training import Outcome, Progress, continued, fit, is_first_process, run_record, write_record
 from latentia.training.prior import PriorTraining, prior_task
 

@@ -6,7 +6,8 @@ import dataclasses
 import math
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -43,10 +44,9 @@ def read(kind: Any, value: Any, where: str = "") -> Any:
     if dataclasses.is_dataclass(kind):
         return _read_record(kind, value, where)
     if get_origin(kind) in (Union, types.UnionType):
-        if value is None:
+        if value is None and type(None) in get_args(kind):
             return None
-        (inner,) = (one for one in get_args(kind) if one is not type(None))
-        return read(inner, value, where)
+        return _read_one_of([one for one in get_args(kind) if one is not type(None)], value, where)
     if get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):
             raise SettingError(f"{where} must be a list, as in [1, 2], not {_shown(value)}.")
@@ -88,8 +88,13 @@ def flat(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def plain_choice(choice: Choice, record: Any) -> dict[str, Any]:
     """Turn a record of a choice into plain values, with its name."""
+    return {choice.key: name_in(choice, record), **plain(record)}
+
+
+def name_in(choice: Choice, record: Any) -> str:
+    """Give the name that a choice has for the type of a record."""
     (name,) = (name for name, kind in choice.kinds.items() if type(record) is kind)
-    return {choice.key: name, **plain(record)}
+    return name
 
 
 def _read_choice(choice: Choice, value: Any, where: str) -> Any:
@@ -106,6 +111,16 @@ def _read_choice(choice: Choice, value: Any, where: str) -> Any:
             f"{where}.{choice.key} must be {_listed(tuple(choice.kinds))}, not {_shown(name)}{close or '.'}"
         )
     return _read_record(choice.kinds[name], values, where, known=(choice.key,))
+
+
+def _read_one_of(kinds: Sequence[Any], value: Any, where: str) -> Any:
+    """Read a value as the first of some types that takes it; `None` is read already, where it is one of them."""
+    if len(kinds) == 1:
+        return read(kinds[0], value, where)
+    for kind in kinds:
+        with suppress(SettingError):
+            return _read_simple(kind, value, where)
+    raise SettingError(f"{where} must be {_listed(tuple(_KINDS[kind] for kind in kinds))}, not {_shown(value)}.")
 
 
 def _read_record(kind: Any, value: Any, where: str, known: tuple[str, ...] = ()) -> Any:

@@ -6,27 +6,21 @@ import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from jaxtyping import Integer, Shaped
-from torch import Tensor, nn
+from torch import nn
 
-from latentia.data import DataSet, FieldSet, ShuffledImages, Split, pixels_of
-from latentia.errors import DataError
+from latentia.data import DataSet, SequenceSet
 from latentia.files import atomic_path
-from latentia.models.base import LatentVariableModel, MultitaskModel
-from latentia.randomness import seeded
-from latentia.runs.configuration import Configuration, Training
+from latentia.runs.choices import SequenceData
+from latentia.runs.configuration import Configuration
 from latentia.runs.folder import RunFolder
-from latentia.runs.model_file import save_model
+from latentia.runs.image_subject import ImageSubject
+from latentia.runs.sequence_subject import SequenceSubject
 from latentia.training import Outcome, Progress, Task, fit
-from latentia.training.density import density_task
-from latentia.training.multitask import Balanced, MultitaskTraining, multitask_task
-from latentia.uses import FieldColours, draw_reconstruction, draw_samples, reconstruct, sample, write_png
-from latentia.uses.colours import DRAWN_CHANNELS, in_colours
 
-PICTURED = 8
-"""Samples at each temperature, and reconstructions, in a picture."""
-TEMPERATURES = (0.7, 0.85, 1.0)
+Subject = ImageSubject | SequenceSubject
+AnySet = DataSet | SequenceSet
 
 
 def train(
@@ -35,16 +29,16 @@ def train(
     *,
     resume: bool = False,
     pictures: bool = True,
-    on_data: Callable[[DataSet, DataSet], None] = lambda images, validation: None,
+    on_data: Callable[[AnySet, AnySet], None] = lambda training, validation: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Outcome:
     """Train a model and keep it in `folder`, with all that it takes to do so again.
 
     After each evaluation the folder has another line of history, and pictures of samples and reconstructions by the
-    weights that were evaluated; where these are the best so far, they become the folder's model. With `resume`, an
-    interrupted run goes on and ends with the weights that an uninterrupted one would have, to the bit on the same
-    machine; where nothing was begun, it begins. `on_data` is told of the images before the first step. Of several
-    processes (`torchrun`), the first alone writes.
+    weights that were evaluated, or sentences and what the model makes of them; where these weights are the best so far,
+    they become the folder's model. With `resume`, an interrupted run goes on and ends with the weights that an
+    uninterrupted one would have, to the bit on the same machine; where nothing was begun, it begins. `on_data` is told
+    of the data before the first step. Of several processes (`torchrun`), the first alone writes.
 
     Errors: DataError and SettingError for data and settings that do not fit, before anything is written; OutputError
     and OSError where the folder cannot be written; CheckpointError where its checkpoint is damaged; TrainingError
@@ -52,33 +46,18 @@ def train(
     """
     place = RunFolder(path=folder)
     place.check(configuration, resume=resume)
-    images, validation = configuration.load(Split.TRAIN), configuration.images(Split.VALIDATION)
-    batches = ShuffledImages(
-        image_set=images,
-        batch=configuration.training.batch,
-        seed=configuration.seed,
-        flip=configuration.transforms.flip,
-        binarise=configuration.transforms.binarise,
-    )
-    if batches.image_format != validation.format:
-        raise DataError(
-            f"{images.name} has training images of {batches.image_format} and validation images of {validation.format}."
-        )
-    with seeded(configuration.seed):
-        model: LatentVariableModel = configuration.model.build(batches.image_format)
-    held_out = validation.tensor(slice(None))
-    task = _task(model, batches, held_out, configuration.training)
-    data = {str(one.split): one.sha256 for one in (images, validation)}
+    of_sequences = isinstance(configuration.data, SequenceData)
+    subject: Subject = SequenceSubject.of(configuration) if of_sequences else ImageSubject.of(configuration)
+    task: Task[Any] = subject.task()
+    data = {str(one.split): one.sha256 for one in (subject.training, subject.validation)}
     place.check_data(data)
-    on_data(images, validation)
-    colours = FieldColours(fields=validation) if isinstance(validation, FieldSet) else None
-    drawn = pictures and (colours is not None or images.format.channels in DRAWN_CHANNELS)
+    on_data(subject.training, subject.validation)
     keeper = _Keeper(
         configuration=configuration,
         folder=place,
         data=data,
-        pictured=pixels_of(validation, slice(PICTURED)) if drawn else None,
-        colours=colours,
+        subject=subject,
+        pictures=pictures,
         on_progress=on_progress,
     )
     return fit(
@@ -91,18 +70,6 @@ def train(
     )
 
 
-def _task(
-    model: LatentVariableModel,
-    batches: ShuffledImages,
-    held_out: Shaped[Tensor, "images channels height width"],
-    training: Training,
-) -> Task[Tensor]:
-    if isinstance(training, MultitaskTraining):
-        assert isinstance(model, MultitaskModel)  # as configurations see to
-        return multitask_task(model, batches, held_out, training)
-    return density_task(model, batches, held_out, training)
-
-
 @dataclass(kw_only=True)
 class _Keeper:
     """Writes to the folder of a run what its training reports."""
@@ -110,8 +77,8 @@ class _Keeper:
     configuration: Configuration
     folder: RunFolder
     data: Mapping[str, str]
-    pictured: Integer[Tensor, "images channels height width"] | None
-    colours: FieldColours | None
+    subject: Subject
+    pictures: bool
     on_progress: Callable[[Progress], None]
     claimed: bool = field(default=False, init=False)
 
@@ -126,24 +93,10 @@ class _Keeper:
 
     def keep_model(self, module: nn.Module, progress: Progress) -> None:
         """Keep weights that were evaluated, if they are the best, and draw with them."""
-        model = module.model if isinstance(module, Balanced) else module
-        assert isinstance(model, LatentVariableModel)
         if progress.is_best:
-            save_model(model, self.configuration.model, self.folder.model)
-        if self.pictured is not None:
-            self._draw(model, self.pictured, progress.run_step)
-
-    def _draw(
-        self, model: LatentVariableModel, images: Integer[Tensor, "images channels height width"], step: int
-    ) -> None:
-        levels = model.image_format.levels
-        self.folder.pictures.mkdir(exist_ok=True)
-        if not isinstance(model, MultitaskModel) or model.has_prior:
-            samples = in_colours(sample(model, PICTURED, temperatures=TEMPERATURES), self.colours)
-            write_png(draw_samples(samples, levels), self.folder.pictures / f"samples-{step:08d}.png")
-        reconstruction = in_colours(reconstruct(model, images), self.colours)
-        path = self.folder.pictures / f"reconstructions-{step:08d}.png"
-        write_png(draw_reconstruction(reconstruction, levels), path)
+            self.subject.save(module, self.folder.model)
+        if self.pictures:
+            self.subject.draw(module, self.folder.pictures, f"{progress.run_step:08d}")
 
     def _write_history(self, rows: tuple[Mapping[str, float], ...]) -> None:
         with atomic_path(self.folder.history) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:

@@ -92,7 +92,7 @@ def test_the_model_that_is_kept_is_the_one_that_the_loop_counts_as_best(
 ) -> None:
     saved: list[int] = []
     number = 0
-    monkeypatch.setattr("latentia.runs.training.save_model", lambda model, config, path: saved.append(number))
+    monkeypatch.setattr("latentia.runs.image_subject.save_model", lambda model, config, path: saved.append(number))
     values = iter(scores)
 
     def with_scores(*arguments: Any) -> Task[Any]:
@@ -101,7 +101,7 @@ def test_the_model_that_is_kept_is_the_one_that_the_loop_counts_as_best(
     def evaluation(score: float) -> Evaluation:
         return Evaluation(score=score, figures={"bits_per_dimension": score})
 
-    monkeypatch.setattr("latentia.runs.training.density_task", with_scores)
+    monkeypatch.setattr("latentia.runs.image_subject.density_task", with_scores)
     changed = replace(configuration, training=replace(configuration.training, steps=len(scores), evaluate_steps=1))
 
     def count(progress: Progress) -> None:

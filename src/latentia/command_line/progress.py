@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -33,6 +33,10 @@ class Bar:
             self._what = what
             self._bars.reset(self._task, description=what)
         self._bars.update(self._task, completed=share, detail=detail)
+
+    def shares(self, what: str) -> Callable[[int, int], None]:
+        """Give what shows that so many are done, of how many."""
+        return lambda done, all_of_them: self(what, done / all_of_them)
 
 
 @contextmanager

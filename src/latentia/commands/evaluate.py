@@ -1,9 +1,8 @@
-"""`latentia evaluate`: what a trained model is worth on images."""
+"""`latentia evaluate`: what a trained model is worth on images, sentences or clips."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,23 +12,25 @@ from rich.table import Table
 from latentia.command_line.options import option
 from latentia.command_line.progress import Bar, progress_bar
 from latentia.command_line.screen import say, show, title
-from latentia.commands.options import RunOptions, require_least
-from latentia.commands.results import write_drawn
+from latentia.commands.options import RunOptions, refuse_for_sequences, require_least
+from latentia.commands.results import check_same_data, write_drawn
+from latentia.commands.sequence_figures import tell_sequences, write_sequences
 from latentia.commands.task_figures import tell_tasks, write_tasks
-from latentia.errors import SettingError
 
 if TYPE_CHECKING:
     from jaxtyping import UInt8
     from torch import Tensor
 
-    from latentia.data import DataSet, ImageSet
+    from latentia.data import ImageSet
     from latentia.evaluation import Bits, ImportanceEstimate, LayerUsage, UnitUsage
-    from latentia.runs import Run
+    from latentia.runs import Run, SequenceRun
 
 MOST_FOR_UNITS = 500
 """Images by which the active units are counted; each takes 16 draws."""
 FEW_SAMPLES = 2.0
 """Effective importance samples below which the estimate is said to be too high still."""
+IMAGE_SAMPLES, SEQUENCE_SAMPLES = 1024, 100
+"""Importance samples where nothing is said; thesis A has 1024 for images, and none for sequences."""
 QUERIES = 8
 """Samples for which nearest neighbours are looked up."""
 
@@ -39,46 +40,78 @@ class EvaluationOptions:
     """Evaluation."""
 
     images: int | None = option(
-        None, "measure the first images of the split alone; the figures say so", metavar="COUNT"
+        None, "measure the first images, sentences or clips of the split alone; the figures say so", metavar="COUNT"
     )
-    importance_samples: int = option(
-        1024, "draws per image for the importance-weighted likelihood; 0 leaves it out", metavar="COUNT"
+    importance_samples: int | None = option(
+        None,
+        "draws for the importance-weighted likelihood; 0 leaves it out (default: "
+        f"{IMAGE_SAMPLES} per image, {SEQUENCE_SAMPLES} per sentence or clip)",
+        metavar="COUNT",
     )
     draws: int = option(1, "draws per image for the bound", metavar="COUNT")
     neighbours: int = option(0, "look up so many nearest training images of samples", metavar="COUNT")
 
     def __post_init__(self) -> None:
         require_least(1, draws=self.draws, images=1 if self.images is None else self.images)
-        require_least(0, importance_samples=self.importance_samples, neighbours=self.neighbours)
+        require_least(0, importance_samples=self.importance_samples or 0, neighbours=self.neighbours)
 
 
 def run(arguments: RunOptions, options: EvaluationOptions) -> int:
     """Measure a trained model: −ELBO and importance-weighted −log p(x) in bits per dimension, and use of its layers.
 
     Of a multitask model: the squared errors of its reconstructions, without known pixels and with those of the run's
-    masks, and what its latent variables cost. Every image of the split counts. An interrupted evaluation goes on with
-    the same command. The file of the figures is named after split, images and importance samples.
+    masks, and what its latent variables cost. Of sentences and clips: the terms of the bound in nats, what the latent
+    variables tell, and reconstructions without teacher forcing. All of the split counts. An interrupted evaluation of
+    images goes on with the same command. The file of the figures is named after split, images and importance samples.
     """
+    from latentia.runs import Run
+
+    run = arguments.load()
+    if isinstance(run, Run):
+        _evaluate_images(run, arguments, options)
+    else:
+        _evaluate_sequences(run, arguments, options)
+    return 0
+
+
+def _evaluate_sequences(run: SequenceRun, arguments: RunOptions, options: EvaluationOptions) -> None:
+    from latentia.data import Split
+
+    refuse_for_sequences(run, {"neighbours": options.neighbours != 0, "draws": options.draws != 1})
+    sequences = run.sequences(Split(arguments.split))
+    if options.images is not None:
+        sequences = sequences.first(options.images)
+    samples = SEQUENCE_SAMPLES if options.importance_samples is None else options.importance_samples
+    path = arguments.folder("evaluation") / _file_name(arguments, options, f"-k{samples}")
+    check_same_data(path, sequences.sha256, run.configuration.things)
+    with progress_bar() as bar:
+        record = write_sequences(run, sequences, arguments, samples, path, bar)
+    tell_sequences(record, "" if options.images is None else "the first ")
+    say(f"Every figure, with what it was measured on, is in {path}.")
+
+
+def _evaluate_images(run: Run, arguments: RunOptions, options: EvaluationOptions) -> None:
     from latentia.data import ImageSet, Split
     from latentia.models.base import MultitaskModel
     from latentia.uses import draw_neighbours
 
-    run = arguments.load_images("evaluate")
     images = run.images(Split(arguments.split))
     if options.images is not None:
         images = images.first(options.images)
+    samples = IMAGE_SAMPLES if options.importance_samples is None else options.importance_samples
     with progress_bar() as bar:
         found = _look_up_neighbours(run, arguments, options.neighbours, bar) if options.neighbours else None
         folder, multitask = arguments.folder("evaluation"), isinstance(run.model, MultitaskModel)
-        path = folder / _file_name(arguments, options, multitask=multitask)
-        _check_same_images(path, images)
+        name = _file_name(arguments, options, "" if multitask else f"-k{samples}")
+        path = folder / (f"tasks-{name}" if multitask else name)
+        check_same_data(path, images.sha256, "images")
         which = "" if options.images is None else "the first "
         if multitask:
             bar("Measuring", 0.0)
             tell_tasks(write_tasks(run, images, arguments, path), which)
         else:
             assert isinstance(images, ImageSet)  # as configurations see to
-            evaluation = _measure(run, images, arguments, options, folder, bar)
+            evaluation = _measure(run, images, arguments, options.draws, samples, folder, bar)
             _write(evaluation, path, draws={"draws_for_the_bound": options.draws, "batch": arguments.batch})
             _tell(evaluation, which)
     say(f"Every figure, with what it was measured on, is in {path}.")
@@ -91,29 +124,12 @@ def run(arguments: RunOptions, options: EvaluationOptions) -> int:
             found,
             lambda one, levels: draw_neighbours(one.samples, one.neighbours, levels),
         )
-    return 0
 
 
-def _file_name(arguments: RunOptions, options: EvaluationOptions, *, multitask: bool) -> str:
+def _file_name(arguments: RunOptions, options: EvaluationOptions, samples: str) -> str:
     """Say what was measured, so that a quick look does not replace what took hours."""
     part = "" if options.images is None else f"-first-{options.images}"
-    name = f"{arguments.split}{part}"
-    return f"tasks-{name}.json" if multitask else f"{name}-k{options.importance_samples}.json"
-
-
-def _check_same_images(path: Path, images: DataSet) -> None:
-    """Errors: SettingError where the file is of other images, as with another `data.folder`."""
-    import json
-
-    if not path.is_file():
-        return
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        before = record.get("negative_elbo", record)["provenance"]["sha256"]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return  # no file of ours
-    if before != images.sha256:
-        raise SettingError(f"{path} holds the figures of other images than these; name another folder with --out.")
+    return f"{arguments.split}{part}{samples}.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +143,7 @@ class _Evaluation:
 
 
 def _measure(
-    run: Run, images: ImageSet, arguments: RunOptions, options: EvaluationOptions, folder: Path, bar: Bar
+    run: Run, images: ImageSet, arguments: RunOptions, draws: int, samples: int, folder: Path, bar: Bar
 ) -> _Evaluation:
     from latentia.evaluation import (
         Provenance,
@@ -144,29 +160,23 @@ def _measure(
 
     tensor = images.tensor(slice(None))
     common: dict[str, Any] = {"batch": arguments.batch, "seed": arguments.seed}
-    told = _shares(bar, "Measuring the bound")
-    terms = evaluate_bound(run.model, tensor, draws=options.draws, on_progress=told, **common)
+    told = bar.shares("Measuring the bound")
+    terms = evaluate_bound(run.model, tensor, draws=draws, on_progress=told, **common)
     few = tensor[:MOST_FOR_UNITS]
     bar("Counting active units", 0.0)
     units = unit_usage(run.model, few, **common) if len(few) > 1 else ()
     estimate = None
-    if options.importance_samples:
-        told = _shares(bar, f"Weighing {options.importance_samples} draws per image")
-        estimate = importance_weighted(
-            run.model, tensor, samples=options.importance_samples, partial=folder, on_progress=told, **common
-        )
+    if samples:
+        told = bar.shares(f"Weighing {samples} draws per image")
+        estimate = importance_weighted(run.model, tensor, samples=samples, partial=folder, on_progress=told, **common)
     return _Evaluation(
         bound=figure(terms.elbo, 1),
-        likelihood=None if estimate is None else figure(estimate.log_likelihood, options.importance_samples),
+        likelihood=None if estimate is None else figure(estimate.log_likelihood, samples),
         estimate=estimate,
         layers=layer_usage(terms.divergence, images.format.dimensions),
         units=units,
         images_for_units=len(few),
     )
-
-
-def _shares(bar: Bar, what: str) -> Callable[[int, int], None]:
-    return lambda done, images: bar(what, done / images)
 
 
 def _write(evaluation: _Evaluation, path: Path, *, draws: dict[str, int]) -> None:
@@ -263,7 +273,7 @@ def _look_up_neighbours(run: Run, arguments: RunOptions, count: int, bar: Bar) -
 
     training = run.images(Split.TRAIN)
     samples = sample(run.model, QUERIES, batch=arguments.batch, seed=arguments.seed).images[0]
-    told = _shares(bar, "Looking up neighbours")
+    told = bar.shares("Looking up neighbours")
     found = nearest_neighbours(samples, pixels_of(training, slice(None)), count=count, on_progress=told)
     nearest = torch.unflatten(pixels_of(training, found.places.flatten().numpy()), 0, tuple(found.places.shape))
     return _Found(samples=samples, neighbours=nearest, places=found.places, squared_error=found.squared_error)

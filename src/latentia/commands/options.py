@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -153,6 +153,15 @@ def of_images(run: Run | SequenceRun, command: str) -> Run:
             f"The run in {run.folder.path} is of {run.configuration.things}; latentia {command} is for runs of images."
         )
     return run
+
+
+def refuse_for_sequences(run: SequenceRun, given: Mapping[str, bool]) -> None:
+    """Errors: SettingError where an option that is for images alone was given for a run of sentences or clips."""
+    for name, is_given in given.items():
+        if is_given:
+            raise SettingError(
+                f"--{name} is for images; the run in {run.folder.path} is of {run.configuration.things}."
+            )
 
 
 def device_of(name: str) -> str:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from latentia.command_line.screen import say
+from latentia.errors import SettingError
 from latentia.files import atomic_path
 from latentia.folders import check_output_file
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from latentia.commands.options import ModelOptions
     from latentia.runs import Run
     from latentia.uses.pictures import Picture
@@ -51,3 +56,26 @@ def write_results(folder: Path, name: str, picture: Picture, arrays: Mapping[str
     with atomic_path(path.with_suffix(".npz")) as temporary:
         np.savez_compressed(temporary, **written)
     say(f"The picture is {path}; the arrays are in {path.with_suffix('.npz')}.")
+
+
+def check_same_data(path: Path, sha256: str, things: str) -> None:
+    """Errors: SettingError where the file holds figures of other data than these, as with another `data.folder`."""
+    if not path.is_file():
+        return
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        before = record.get("negative_elbo", record)["provenance"]["sha256"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return  # no file of ours
+    if before != sha256:
+        raise SettingError(f"{path} holds the figures of other {things} than these; name another folder with --out.")
+
+
+def mean_with_error(values: Tensor) -> dict[str, float | None]:
+    """Give the mean of some figures and its standard error, in a form that JSON can say: None where it is no number."""
+    error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else math.nan
+    mean = float(values.mean())
+    return {
+        "mean": mean if math.isfinite(mean) else None,
+        "standard_error": error if math.isfinite(error) else None,
+    }

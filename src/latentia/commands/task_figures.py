@@ -15,10 +15,9 @@ from rich.table import Table
 from latentia.command_line.screen import say, show, title
 from latentia.commands.imputation_results import THESIS_UNIT
 from latentia.commands.options import RunOptions
+from latentia.commands.results import mean_with_error
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from latentia.data import DataSet
     from latentia.evaluation.tasks import TaskFigures
     from latentia.models.base import MultitaskModel
@@ -42,7 +41,7 @@ def write_tasks(run: Run, images: DataSet, arguments: RunOptions, path: Path) ->
     )
     record = _figures(figures, model)
     if isinstance(model, VQVAE) and model.has_prior:
-        record["bits_per_code"] = _mean(bits_per_code(model, images, batch=arguments.batch))
+        record["bits_per_code"] = mean_with_error(bits_per_code(model, images, batch=arguments.batch))
     record |= {
         "masking": plain(training.masking),
         "provenance": {
@@ -70,16 +69,11 @@ def _figures(figures: TaskFigures, model: MultitaskModel) -> dict[str, Any]:
         "known_pixels": figures.known,
         "divergence_nats" if model.codebook_size is None else "vq_loss": figures.cost,
     }
-    found: dict[str, Any] = {name: None if one is None else _mean(one) for name, one in means.items()}
+    found: dict[str, Any] = {name: None if one is None else mean_with_error(one) for name, one in means.items()}
     if figures.usage is not None:
         usage = figures.usage
         found["codebook"] = {"perplexity": usage.perplexity, "used": usage.used, "codes": usage.count}
     return found
-
-
-def _mean(values: Tensor) -> dict[str, float | None]:
-    error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else None
-    return {"mean": float(values.mean()), "standard_error": error}
 
 
 def tell_tasks(record: dict[str, Any], which: str) -> None:

@@ -134,10 +134,13 @@ def _introduce_sequences(training: AnySet, validation: AnySet) -> None:
     from latentia.data import SequenceSet
 
     say(f"{training.name}: {len(training)} training and {len(validation)} validation {training.format}.")
-    for one in (training, validation):
-        if isinstance(one, SequenceSet) and one.left_out:
-            told = " and ".join(f"{count} {what}" for what, count in one.left_out.items())
-            say(f"Left out of the {one.split} data: {told}.")
+    told: set[tuple[str, int]] = set()
+    for one, name in ((training, "training"), (validation, "validation")):
+        # What is left out of a file that both come from is told once.
+        left_out = [what for what in one.left_out.items() if what not in told] if isinstance(one, SequenceSet) else []
+        if left_out:
+            say(f"Left out of the {name} data: {' and '.join(f'{count} {what}' for what, count in left_out)}.")
+        told.update(left_out)
 
 
 def teller(show: Bar) -> Callable[[Progress], None]:

@@ -8,12 +8,14 @@ divergence of inferred dropout (eq. 3.7) is a term of training alone, and stands
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from latentia.distributions import DiagonalGaussian
 from latentia.errors import SettingError
 from latentia.evaluation.importance import ImportanceEstimate
 from latentia.evaluation_mode import blocks, evaluation_mode
@@ -21,6 +23,9 @@ from latentia.models.base import SequenceModel, run_freely
 from latentia.objectives import elbo, importance_weighted_log_likelihood
 from latentia.randomness import seeded
 from latentia.sequences import Sequences, VideoFormat
+
+OnProgress = Callable[[int, int], None]
+"""Told how many sequences are done, of how many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +75,7 @@ def evaluate_sequences(
     batch: int = 64,
     seed: int = 0,
     autocast: torch.dtype | None = None,
+    on_progress: OnProgress = lambda done, sequences: None,
 ) -> SequenceFigures:
     """Measure the terms of the bound of every sequence. The same seed and batch draw the same numbers.
 
@@ -88,6 +94,7 @@ def evaluate_sequences(
             dropout[block] = terms.dropout_divergence.cpu().double()
             drop[block] = terms.drop.cpu().double().nanmean(1)
             divergence.append(terms.divergence.cpu().double())
+            on_progress(block.stop, count)
     return SequenceFigures(
         log_likelihood=log_likelihood,
         divergence=torch.cat(divergence),
@@ -124,6 +131,7 @@ def importance_weighted_sequences(
     batch: int = 64,
     seed: int = 0,
     autocast: torch.dtype | None = None,
+    on_progress: OnProgress = lambda done, sequences: None,
 ) -> SequenceLikelihood:
     """Estimate log p(x) of every sequence by `samples` draws from the posterior (Burda et al. 2015).
 
@@ -146,7 +154,20 @@ def importance_weighted_sequences(
                     each = model.log_weights(repeated).cpu().double()
                 weights.append(torch.unflatten(each, 0, (len(part), -1)).T)
             done.append(torch.cat(weights))
+            on_progress(group.stop, len(sequences))
     return SequenceLikelihood(estimate=_estimate(torch.cat(done, 1)), lengths=sequences.lengths)
+
+
+def posteriors(model: SequenceModel, sequences: Sequences, *, batch: int = 64) -> DiagonalGaussian:
+    """Give q(z | x) of every sequence, on the CPU.
+
+    Errors: DataError where the sequences are not of the model's format; SettingError where `batch` is below 1.
+    """
+    model.check(sequences)
+    with evaluation_mode(model) as device:
+        parts = [model.posterior(sequences.at(block).to(device)) for block in blocks(len(sequences), batch, "sequence")]
+        loc, log_scale = (torch.cat([getattr(one, name).cpu() for one in parts]) for name in ("loc", "log_scale"))
+    return DiagonalGaussian(loc, log_scale)
 
 
 def reconstruct_freely(

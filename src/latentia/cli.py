@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from latentia.command_line.program import Program
 
 COMMANDS = {
-    "train": "train a model of images by a configuration",
+    "train": "train a model of images, sentences or clips by a configuration",
     "cross-validate": "train a model once for each fold, and give means and standard deviations",
     "prior": "learn a prior over the codes of a trained VQ-VAE, so that it can be sampled",
-    "evaluate": "measure a trained model: bits per dimension, use of its layers, nearest neighbours",
-    "sample": "draw images at several temperatures",
-    "interpolate": "go from one image to another at a chosen layer",
+    "evaluate": "measure a trained model: its likelihood, use of its latent variables, reconstructions",
+    "sample": "draw images, sentences or clips at several temperatures",
+    "interpolate": "go from one image, sentence or clip to another",
     "neighbourhood": "draw images around one, with some of its layers kept",
-    "reconstruct": "encode images and decode them again",
+    "reconstruct": "encode images, sentences or clips and decode them again",
     "impute": "fill in images of which some pixels are known, and say how sure that is",
 }
 
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `latentia` with these words, or with the command line's own; return the exit code."""
     program = Program(
         name="latentia",
-        summary="Deep generative models of images with latent variables: train, evaluate, explore.",
+        summary="Deep generative models of images and sequences with latent variables: train, evaluate, explore.",
         commands=COMMANDS,
         package="latentia.commands",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -29,6 +29,19 @@ def show(tables: Iterable[Table]) -> None:
         console = Console(width=max(console.width, FILE_WIDTH))
     for table in tables:
         console.print(table)
+
+
+def emphasised(words: Sequence[str], marked: Sequence[bool]) -> Text:
+    """Give words in a line, those marked in bold on a terminal, and as **word** elsewhere."""
+    if not Console().is_terminal:
+        return Text(starred(words, marked))
+    parts = (Text(word, style="bold" if is_marked else "") for word, is_marked in zip(words, marked, strict=True))
+    return Text(" ").join(parts)
+
+
+def starred(words: Sequence[str], marked: Sequence[bool]) -> str:
+    """Give words in a line, those marked as **word**."""
+    return " ".join(f"**{word}**" if is_marked else word for word, is_marked in zip(words, marked, strict=True))
 
 
 def complain(sentence: str, *, program: str) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from latentia.command_line.options import option
 from latentia.command_line.progress import Bar, progress_bar
 from latentia.command_line.screen import say, show, title
-from latentia.commands.options import RunOptions, refuse_for_sequences, require_least
+from latentia.commands.options import RunOptions, refuse, require_least
 from latentia.commands.results import check_same_data, write_drawn
 from latentia.commands.sequence_figures import tell_sequences, write_sequences
 from latentia.commands.task_figures import tell_tasks, write_tasks
@@ -77,7 +77,7 @@ def run(arguments: RunOptions, options: EvaluationOptions) -> int:
 def _evaluate_sequences(run: SequenceRun, arguments: RunOptions, options: EvaluationOptions) -> None:
     from latentia.data import Split
 
-    refuse_for_sequences(run, {"neighbours": options.neighbours != 0, "draws": options.draws != 1})
+    refuse(run, "images", {"neighbours": options.neighbours != 0, "draws": options.draws != 1})
     sequences = run.sequences(Split(arguments.split))
     if options.images is not None:
         sequences = sequences.first(options.images)

@@ -6,7 +6,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
 from latentia.command_line.options import argument, option
 from latentia.errors import DataError, SettingError
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from jaxtyping import UInt8
     from torch import Tensor
 
-    from latentia.data import DataSet
+    from latentia.data import DataSet, SequenceSet
     from latentia.runs import Run, SequenceRun
+    from latentia.sequences import Sequences
 
 Number = TypeVar("Number", int, float)
 SplitName = Literal["train", "validation", "test"]
@@ -69,7 +70,7 @@ class ModelOptions:
         (), "change a setting of its configuration, such as data.folder=../cifar10", metavar="SETTING=VALUE"
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to compute")
-    batch: int = option(64, "images at a time, or draws", metavar="COUNT")
+    batch: int = option(64, "images or sequences at a time, or draws", metavar="COUNT")
     seed: int = option(0, "decides every random number", metavar="NUMBER")
     out: Path | None = option(None, "folder for the results (default: one in the run's)", metavar="FOLDER")
 
@@ -124,24 +125,39 @@ class RunOptions(ModelOptions):
 
         return self._split_with(run, places).tensor(np.array(places))
 
-    def first(self, run: Run, most: int) -> tuple[int, ...]:
-        """Give the places of the split's first images, at most so many."""
-        from latentia.data import Split
+    def sequences(self, run: SequenceRun, places: tuple[int, ...]) -> Sequences:
+        """Load sentences or clips by their places in the split, from 0. Errors: DataError where one is not there."""
+        import numpy as np
 
-        return tuple(range(min(most, len(run.images(Split(self.split))))))
+        return self._split_with(run, places).sequences(np.array(places))
 
-    def _split_with(self, run: Run, places: tuple[int, ...]) -> DataSet:
+    def first(self, run: Run | SequenceRun, most: int) -> tuple[int, ...]:
+        """Give the places of what is first in the split, at most so many."""
+        return tuple(range(min(most, len(self._split_with(run, ())))))
+
+    @overload
+    def _split_with(self, run: Run, places: tuple[int, ...]) -> DataSet: ...
+
+    @overload
+    def _split_with(self, run: SequenceRun, places: tuple[int, ...]) -> SequenceSet: ...
+
+    @overload
+    def _split_with(self, run: Run | SequenceRun, places: tuple[int, ...]) -> DataSet | SequenceSet: ...
+
+    def _split_with(self, run: Run | SequenceRun, places: tuple[int, ...]) -> DataSet | SequenceSet:
         """Load the split, which has these places. Errors: DataError where there is no such place."""
         from latentia.data import Split
+        from latentia.runs import Run
 
-        images = run.images(Split(self.split))
+        split, things = Split(self.split), run.configuration.things
+        found = run.images(split) if isinstance(run, Run) else run.sequences(split)
         for place in places:
-            if not 0 <= place < len(images):
+            if not 0 <= place < len(found):
                 raise DataError(
-                    f"{images.name} has {len(images)} images in its split '{images.split}', counted from 0; there is "
-                    f"no image {place}."
+                    f"{found.name} has {len(found)} {things} in its split '{found.split}', counted from 0; there is "
+                    f"no {things.removesuffix('s')} {place}."
                 )
-        return images
+        return found
 
 
 def of_images(run: Run | SequenceRun, command: str) -> Run:
@@ -155,12 +171,12 @@ def of_images(run: Run | SequenceRun, command: str) -> Run:
     return run
 
 
-def refuse_for_sequences(run: SequenceRun, given: Mapping[str, bool]) -> None:
-    """Errors: SettingError where an option that is for images alone was given for a run of sentences or clips."""
+def refuse(run: Run | SequenceRun, things: str, given: Mapping[str, bool]) -> None:
+    """Errors: SettingError where an option that is for these `things` alone was given for a run of others."""
     for name, is_given in given.items():
         if is_given:
             raise SettingError(
-                f"--{name} is for images; the run in {run.folder.path} is of {run.configuration.things}."
+                f"--{name} is for {things}; the run in {run.folder.path} is of {run.configuration.things}."
             )
 
 

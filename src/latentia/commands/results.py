@@ -58,6 +58,15 @@ def write_results(folder: Path, name: str, picture: Picture, arrays: Mapping[str
     say(f"The picture is {path}; the arrays are in {path.with_suffix('.npz')}.")
 
 
+def write_text(folder: Path, name: str, text: str) -> None:
+    """Write NAME.txt and say where it is. Errors: OutputError, OSError."""
+    path = folder / f"{name}.txt"
+    check_output_file(path)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    say(f"The sentences are in {path}.")
+
+
 def check_same_data(path: Path, sha256: str, things: str) -> None:
     """Errors: SettingError where the file holds figures of other data than these, as with another `data.folder`."""
     if not path.is_file():

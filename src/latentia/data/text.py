@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from latentia.data.files import existing_folder, read_bytes
 from latentia.data.images import Source, Split, part_of_all
 from latentia.data.sequence_sets import SequenceSet
 from latentia.data.vocabulary import END_WORD, Vocabulary, read_text
 from latentia.errors import DataError, SettingError
-from latentia.sequences import WordFormat
+from latentia.sequences import END, Sequences, WordFormat
 
 Sentence = list[str]
 
@@ -67,7 +69,7 @@ class TextFile:
 
     def load(self, split: Split) -> SequenceSet:
         """Load one split. Errors: DataError where a file is missing, no UTF-8 text or without sentences."""
-        sentences, empty = _sentences(read_text(self.train, "sentences"), self.train)
+        sentences, empty = read_sentences(self.train)
         held = {Split.VALIDATION: self.validation, Split.TEST: self.test}
         counts = {part: count for part, count in held.items() if isinstance(count, int)}
 
@@ -81,7 +83,7 @@ class TextFile:
         training = last(Split.TRAIN)
         vocabulary = _vocabulary(training, most=self.words, least=self.least)
         if isinstance(path := held.get(split), Path):
-            chosen, empty = _sentences(read_text(path, "sentences"), path)
+            chosen, empty = read_sentences(path)
         else:
             chosen = last(split)
         limit = _limit(training, self.longest)
@@ -130,6 +132,26 @@ class PennTreebank:
         if got != CONTENTS[file]:
             raise DataError(f"{file} is not Mikolov's, or is damaged: its sha256 is {got}, not {CONTENTS[file]}.")
         return _sentences(content.decode("utf-8"), found[0])
+
+
+def read_sentences(path: Path) -> tuple[list[Sentence], int]:
+    """Read the sentences of a text file, a sentence a line, and say how many lines of it are empty.
+
+    Errors: DataError where it is missing, no UTF-8 text, without sentences, or has the sign of an end as a word.
+    """
+    return _sentences(read_text(path, "sentences"), path)
+
+
+def encode_sentences(sentences: Sequence[Sentence], vocabulary: Vocabulary) -> Sequences:
+    """Make a batch of sentences, padded with ends; words that are not in the vocabulary become `<unk>`.
+
+    Errors: DataError where there are none, or one has the sign of an end as a word.
+    """
+    numbers = [vocabulary.encode(words) for words in sentences]
+    lengths = torch.tensor([len(one) for one in numbers], dtype=torch.int64)
+    longest = max(map(len, numbers), default=0)
+    values = torch.tensor([one + [END] * (longest - len(one)) for one in numbers], dtype=torch.int64)
+    return Sequences(values=values.view(len(numbers), longest), lengths=lengths)
 
 
 def _check_longest(longest: int | None) -> None:

@@ -34,6 +34,11 @@ class ForcingConfig:
     temperature: float = 1.0
     """Of the straight-through Gumbel-softmax; the thesis does not say."""
 
+    @property
+    def infers(self) -> bool:
+        """Whether it is inferred what is dropped."""
+        return self.kind.startswith("dynamic_")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RecurrentVAEConfig:

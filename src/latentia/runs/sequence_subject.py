@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,8 +69,7 @@ class SequenceSubject:
             write_png(strips, folder / f"reconstructions-{name}.png")
             return
         assert vocabulary is not None  # as sets of sentences see to
-        pairs = zip(lines(given, vocabulary), lines(said, vocabulary), strict=True)
-        text = "\n".join(f"sentence        {one}\nreconstruction  {other}\n" for one, other in pairs)
+        text = in_pairs(lines(given, vocabulary), lines(said, vocabulary))
         with atomic_path(folder / f"reconstructions-{name}.txt") as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
 
@@ -78,3 +78,9 @@ class SequenceSubject:
         config = self.configuration.model
         assert isinstance(config, RecurrentVAEConfig)  # as configurations see to
         return config
+
+
+def in_pairs(given: Sequence[str], said: Sequence[str]) -> str:
+    """Write each sentence above what the model makes of it."""
+    pairs = zip(given, said, strict=True)
+    return "\n".join(f"sentence        {one}\nreconstruction  {other}\n" for one, other in pairs)

@@ -3,6 +3,7 @@
 from latentia.uses.colours import Colours, FieldColours, ShareColours, colours_of
 from latentia.uses.imputation import Imputation, impute
 from latentia.uses.interpolation import Interpolation, interpolate
+from latentia.uses.kept import mark_kept
 from latentia.uses.latents import decode, encode
 from latentia.uses.neighbourhood import Neighbourhood, neighbourhood
 from latentia.uses.pictures import (
@@ -50,6 +51,7 @@ __all__ = [
     "interpolate",
     "interpolate_sequences",
     "keep_probabilities",
+    "mark_kept",
     "neighbourhood",
     "reconstruct",
     "sample",

@@ -13,7 +13,8 @@ import pytest
 from latentia.data import text
 from latentia.data.images import Split
 from latentia.data.sequence_sets import SequenceSet, SequenceSource, ShuffledSequences
-from latentia.data.text import PennTreebank, TextFile
+from latentia.data.text import PennTreebank, TextFile, encode_sentences, read_sentences
+from latentia.data.vocabulary import Vocabulary
 from latentia.errors import DataError, SettingError
 from latentia.sequences import UNKNOWN, Sequences, WordFormat
 
@@ -174,3 +175,15 @@ def test_batches_of_the_real_treebank_hold_little_padding(real_data: Path) -> No
         return 1 - sum(int(batch.lengths.sum()) for batch in whole) / sum(batch.values.numel() for batch in whole)
 
     assert padding(ShuffledSequences.window) < 0.06 < 0.5 < padding(1)
+
+
+def test_sentences_of_a_file_are_read_and_encoded_in_the_words_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "own.txt"
+    path.write_text("a cat\n\n\na dog sat there\n", encoding="utf-8")
+    sentences, empty = read_sentences(path)
+    assert sentences == [["a", "cat"], ["a", "dog", "sat", "there"]] and empty == 2
+    vocabulary = Vocabulary(words=("<eos>", "<unk>", "a", "sat", "cat"))
+    encoded = encode_sentences(sentences, vocabulary)
+    assert encoded.values.tolist() == [[2, 4, 0, 0, 0], [2, 1, 3, 1, 0]] and encoded.lengths.tolist() == [3, 5]
+    with pytest.raises(DataError, match="There are 0 sequences"):
+        encode_sentences([], vocabulary)

@@ -139,7 +139,7 @@ def _introduce_sequences(training: AnySet, validation: AnySet) -> None:
         # What is left out of a file that both come from is told once.
         left_out = [what for what in one.left_out.items() if what not in told] if isinstance(one, SequenceSet) else []
         if left_out:
-            say(f"Left out of the {name} data: {' and '.join(f'{count} {what}' for what, count in left_out)}.")
+            say(f"Left out of the {name} data: {', '.join(f'{what} ({count})' for what, count in left_out)}.")
         told.update(left_out)
 
 

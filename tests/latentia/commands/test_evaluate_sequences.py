@@ -35,8 +35,8 @@ def test_a_text_file_becomes_a_run_that_can_be_measured(
     printed = capsys.readouterr()
     assert printed.err == ""
     assert "pets: 18 training and 6 validation sentences of up to 5 steps from 13 words." in printed.out
-    assert "Left out of the training data: 2 empty lines and 10 sentences of more than 5 steps." in printed.out
-    assert printed.out.count("2 empty lines") == 1
+    assert "Left out of the training data: empty lines (2), sentences of more than 5 steps (10)." in printed.out
+    assert printed.out.count("empty lines") == 1
     assert "Step 6: validation −ELBO " in printed.out and " nats, RC " in printed.out and "% dropped" in printed.out
     assert "the best validation score was " in printed.out and " nats at step " in printed.out
     assert latentia("evaluate", "runs/pets", "--importance-samples", "3") == 0

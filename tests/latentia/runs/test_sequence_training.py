@@ -242,3 +242,29 @@ def test_a_model_file_with_damaged_words_is_one_sentence(
     save_file(load_file(trained_on_sentences / "model.safetensors"), path, metadata)
     with pytest.raises(CheckpointError, match="does not hold the weights that its description asks for"):
         load_sequence_model(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "latent_size", "rate", "decay", "annealing", "forcing", "dropout_weight"),
+    [
+        ("ptb-recurrent-vae", 64, 0.003, 0.9, "linear", "full", 1.0),
+        ("ptb-dynamic-word-dropout", 64, 0.003, 0.9, "linear", "dynamic_word_dropout", 60.0),
+        ("kth-recurrent-vae", 128, 0.001, 0.9995, "none", "full", 1.0),
+    ],
+)
+def test_the_packaged_configurations_are_those_of_the_thesis(
+    name: str, latent_size: int, rate: float, decay: float, annealing: str, forcing: str, dropout_weight: float
+) -> None:
+    """Thesis A, 3.5.1 and 3.5.2."""
+    configuration = read_configuration(name)
+    model, training = configuration.model, configuration.training
+    assert isinstance(model, RecurrentVAEConfig) and isinstance(training, SequenceTraining)
+    assert (model.hidden, model.latent_size, model.forcing.kind) == (512, latent_size, forcing)
+    assert (training.batch, training.learning_rate, training.learning_rate_decay) == (128, rate, decay)
+    assert (training.annealing, training.dropout_weight, training.optimizer) == (annealing, dropout_weight, "adam")
+
+
+def test_the_packaged_configuration_of_balls_trains(tmp_path: Path) -> None:
+    sizes = ["data.train=40", "data.validation=4", "data.frames=3", "training.passes=", "training.steps=1"]
+    train(read_configuration("bouncing-balls-recurrent-vae", sizes), tmp_path / "run", pictures=False)
+    assert sequence_run(tmp_path / "run").configuration.things == "clips"

@@ -67,7 +67,7 @@ def test_the_help_of_training_lists_the_packaged_configurations(capsys: pytest.C
         ),
         (
             ["train", "nowhere.yaml"],
-            "There is no file nowhere.yaml, and no packaged configuration of that name; packaged are c",
+            "There is no file nowhere.yaml, and no packaged configuration of that name; packaged are b",
         ),
         (["train", "."], ". is a folder; wanted a YAML file, or the name of a packaged configuration."),
         (["evaluate", "r", "--images", "few"], "--images: 'few' is not a whole number; see latentia evaluate --help."),

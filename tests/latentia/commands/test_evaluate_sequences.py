@@ -8,6 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -202,3 +203,25 @@ def test_cross_validation_is_for_images(
     assert latentia("cross-validate", sentence_config) == 2
     assert capsys.readouterr().err == "latentia: fold is for images; data.set text holds sentences.\n"
     assert everything() == before
+
+
+def test_videos_in_an_npz_file_become_a_run_that_is_measured_and_explored(
+    latentia: Latentia, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = np.random.default_rng(0).integers(0, 40, (60, 16, 20), dtype=np.uint8)
+    frames[:, 4:12] += np.arange(60, dtype=np.uint8)[:, None, None] * 3
+    frames[:8] = 7
+    np.savez(tmp_path / "street.npz", street=frames)
+    (tmp_path / "street.yaml").write_text(
+        "data: {set: npz_clips, file: street.npz, frames: 4, size: 12, validation: 12, test: 12, least_motion: 1}\n"
+        "model: {kind: recurrent_vae, hidden: 6, latent_size: 2, features: 5, forcing: {kind: scheduled_sampling}}\n"
+        "training: {steps: 2, batch: 3, annealing: none, accelerator: cpu}\n",
+        encoding="utf-8",
+    )
+    assert latentia("train", "street.yaml") == 0
+    printed = capsys.readouterr().out
+    assert "street, clips of 4 frames: 7 training and 3 validation clips of up to 4 frames of 1×12×12 with 8" in printed
+    assert "Left out of the training data: clips that move less than 1 grey levels (2)." in printed
+    assert latentia("evaluate", "runs/street", "--importance-samples", "2") == 0
+    for command in ("sample", "reconstruct", "interpolate"):
+        assert latentia(command, "runs/street") == 0

@@ -13,11 +13,14 @@ from torch import Tensor
 from experiments.sequences import SequenceParts
 from latentia.data.sequence_sets import SequenceSet
 from latentia.data.vocabulary import Vocabulary
-from latentia.distributions import DiagonalGaussian
 from latentia.evaluation.latent_information import latent_information
-from latentia.evaluation.sequences import evaluate_sequences, importance_weighted_sequences, reconstruct_freely
+from latentia.evaluation.sequences import (
+    evaluate_sequences,
+    importance_weighted_sequences,
+    posteriors,
+    reconstruct_freely,
+)
 from latentia.evaluation.text import lines, sacre_bleu, told_word_accuracy, word_accuracy
-from latentia.evaluation_mode import blocks, evaluation_mode
 from latentia.models.base import SequenceModel
 from latentia.randomness import seeded
 from latentia.sequences import Sequences
@@ -78,13 +81,7 @@ class SentenceMeasure:
         return {"negative_log_likelihood": found.negative_log_likelihood, "perplexity": found.perplexity}
 
     def _usage(self, model: SequenceModel, sentences: Sequences, seed: int) -> dict[str, Any]:
-        locs = []
-        with evaluation_mode(model) as device:
-            for block in blocks(len(sentences), self.batch, "sequence"):
-                locs.append(model.posterior(sentences.at(block).to(device)))
-        together = DiagonalGaussian(
-            torch.cat([one.loc.cpu() for one in locs]), torch.cat([one.log_scale.cpu() for one in locs])
-        )
+        together = posteriors(model, sentences, batch=self.batch)
         with seeded(seed):
             found = latent_information(together, draws=2)
         return {

@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from experiments.common import markdown_table
 from experiments.density import Figure
+from latentia.uses import mark_kept
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 COLUMNS = {
@@ -30,8 +33,6 @@ BESIDE = {
 LOWER = ("negative_elbo", "reconstruction")
 """Columns of which less is better."""
 BASELINE, DYNAMIC = "baseline", "dynamic word dropout 60 %, β 60"
-MARKED = 0.1
-"""Words are marked that are kept with more than the sentence's own mean by this."""
 
 
 def published() -> dict[str, dict[str, float]]:
@@ -217,5 +218,5 @@ def _sentences(runs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _marked(words: Sequence[str], keep: Sequence[float]) -> str:
-    likely = statistics.fmean(keep) + MARKED
-    return " ".join(f"**{word}**" if one > likely else word for word, one in zip(words, keep, strict=True))
+    marks = mark_kept(torch.tensor([keep]))[0].tolist()
+    return " ".join(f"**{word}**" if mark else word for word, mark in zip(words, marks, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from math import prod
 
@@ -77,7 +78,9 @@ class Frames(Steps):
     """Frames of a video: convolutions of stride 2 to a vector, and their mirror to the parameters of an observation.
 
     Thesis A, 3.5.2, has four convolutional layers in place of word embeddings and does not describe them; these are of
-    3×3 with ReLU, and stride 2 while both sides of the map are even.
+    3×3 with ReLU, and stride 2 while both sides of the map are even. Their weights begin as large as keeps the scale of
+    values from layer to layer (He et al. 2015): with torch's own, which shrink them, a decoder of a small white ball on
+    black was still at the mean of all frames after 300 steps; with these it had left it before 100.
     """
 
     def __init__(
@@ -114,6 +117,9 @@ class Frames(Steps):
             )
         ]
         self.outwards = nn.Sequential(*layers[:-1])
+        # The last layer is left as it is, so that a first prediction is not far from an even one.
+        for layer in [*self.inwards, *self.expand, *list(self.outwards)[:-1]]:
+            _keep_scale(layer)
 
     def distribution(self, states: Float[Tensor, "places hidden"]) -> ImageDistribution:
         """Give the distribution of the frames after states."""
@@ -140,3 +146,17 @@ class Frames(Steps):
     ) -> UInt8[Tensor, "places channels height width"]:
         """Draw frames; at temperature 0 those that stand for their distributions, else with all their noise."""
         return self.likeliest(states) if temperature == 0 else self.distribution(states).sample()
+
+
+def _keep_scale(layer: nn.Module) -> None:
+    """Draw weights anew so that behind a ReLU the variance stays as it is; layers without weights are left alone."""
+    if isinstance(layer, nn.Linear | nn.Conv2d):
+        inputs = float(layer.weight[0].numel())
+    elif isinstance(layer, nn.ConvTranspose2d):
+        # Of a window's numbers one in stride² reaches each place of the larger map.
+        inputs = layer.weight[:, 0].numel() / prod(layer.stride)
+    else:
+        return
+    nn.init.normal_(layer.weight, 0.0, math.sqrt(2 / inputs))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

@@ -24,7 +24,7 @@ from latentia.training.sequence import SequenceTraining, sequence_task
 JOBS = 1 if torch.cuda.is_available() else 2
 """Trainings at a time; on processors with one thread each."""
 TOLD = 200
-"""Points at most of the curve of what was dropped in training."""
+"""Points of the curve of what was dropped in training, where a run does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,8 @@ class SequenceRun:
     model: RecurrentVAEConfig
     training: SequenceTraining
     seed: int
+    told: int = TOLD
+    """Points at most of the curve of what was dropped: where steps are more, each is a mean over several."""
 
     @property
     def label(self) -> str:
@@ -112,7 +114,8 @@ def run_one(run: SequenceRun, parts: SequenceParts, measure: Measure, work: Path
         model = run.model.build(parts.train.format)
     batches = ShuffledSequences(sequence_set=parts.train, batch=run.training.batch, seed=run.seed)
     task = sequence_task(model, batches, parts.validation.sequences(slice(None)), run.training)
-    curve = _Curve(every=max(1, (run.training.steps or (run.training.passes or 1) * len(batches)) // TOLD))
+    steps = run.training.steps or (run.training.passes or 1) * len(batches)
+    curve = _Curve(every=max(1, -(-steps // run.told)))
     result: dict[str, Any] = {
         "name": run.name,
         "seed": run.seed,

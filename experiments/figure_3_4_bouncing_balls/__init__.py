@@ -1,0 +1,1 @@
+"""Figure 3.4 of thesis A: what teacher forcing does to clips of a bouncing ball."""

@@ -112,6 +112,7 @@ def run_one(run: SequenceRun, parts: SequenceParts, measure: Measure, work: Path
     torch.set_num_threads(1)
     with seeded(run.seed):
         model = run.model.build(parts.train.format)
+    model.begin_at(parts.train.sequences(slice(run.training.batch)))
     batches = ShuffledSequences(sequence_set=parts.train, batch=run.training.batch, seed=run.seed)
     task = sequence_task(model, batches, parts.validation.sequences(slice(None)), run.training)
     steps = run.training.steps or (run.training.passes or 1) * len(batches)

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from math import prod
 
+import torch
 from jaxtyping import Float, Int64, Integer, Shaped, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -22,6 +23,10 @@ class Steps(nn.Module, ABC):
     @abstractmethod
     def embed(self, values: Shaped[Tensor, " places *item"]) -> Float[Tensor, "places features"]:
         """Give the vectors of some values."""
+
+    @abstractmethod
+    def begin_at(self, values: Shaped[Tensor, " places *item"]) -> None:
+        """Set first weights by some values of the training data."""
 
     @abstractmethod
     def log_prob(
@@ -50,6 +55,9 @@ class Words(Steps):
         """Look the words up."""
         vectors: Tensor = self.vectors(values)
         return vectors
+
+    def begin_at(self, values: Int64[Tensor, " places"]) -> None:
+        """Leave the weights as they are: how often words come is learned in few steps."""
 
     def log_prob(
         self, states: Float[Tensor, "places hidden"], values: Int64[Tensor, " places"]
@@ -120,6 +128,29 @@ class Frames(Steps):
         # The last layer is left as it is, so that a first prediction is not far from an even one.
         for layer in [*self.inwards, *self.expand, *list(self.outwards)[:-1]]:
             _keep_scale(layer)
+
+    def begin_at(self, values: Integer[Tensor, "places channels height width"]) -> None:
+        """Let predictions begin at the likeliest distribution that is the same for all pixels of some frames.
+
+        Only the last layer's bias is set, by L-BFGS. Where it is far off, as for a small ball on black, all that the
+        network first learns is this constant; the encoder's states saturate at it, and clips look alike from then on.
+        """
+        last = self.outwards[-1]
+        assert isinstance(last, nn.ConvTranspose2d) and last.bias is not None
+        bias = last.bias.detach().clone().requires_grad_()
+        optimizer = torch.optim.LBFGS([bias], max_iter=100, line_search_fn="strong_wolfe")
+
+        def loss() -> Tensor:
+            optimizer.zero_grad()
+            parameters = bias[:, None, None].expand(len(values), -1, *values.shape[2:])
+            nats = -self.observation(parameters).log_prob(values).mean() / values[0].numel()
+            nats.backward()  # type: ignore[no-untyped-call]
+            return nats
+
+        with torch.enable_grad():
+            optimizer.step(loss)  # type: ignore[no-untyped-call]
+        if bool(bias.isfinite().all()):  # frames of one colour alone have no likeliest distribution
+            last.bias.data.copy_(bias.data)
 
     def distribution(self, states: Float[Tensor, "places hidden"]) -> ImageDistribution:
         """Give the distribution of the frames after states."""

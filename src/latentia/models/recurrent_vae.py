@@ -101,6 +101,10 @@ class RecurrentVAE(SequenceModel):
             forcing=config.make_forcing(),
         )
 
+    def begin_at(self, sequences: Sequences) -> None:
+        """Let the frames of a video begin at their colours (`Frames.begin_at`); words need no such thing."""
+        self.steps.begin_at(sequences.values[sequences.mask])
+
     def embed(self, sequences: Sequences) -> Float[Tensor, "batch steps features"]:
         """Give the vectors of all steps."""
         values = sequences.values

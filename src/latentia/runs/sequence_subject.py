@@ -47,6 +47,7 @@ class SequenceSubject:
         batches = ShuffledSequences(sequence_set=self.training, batch=settings.batch, seed=seed)
         with seeded(seed):
             model = self._config.build(self.training.format)
+        model.begin_at(self.training.sequences(slice(settings.batch)))
         return sequence_task(model, batches, self.validation.sequences(slice(None)), settings)
 
     def save(self, module: nn.Module, path: Path) -> None:

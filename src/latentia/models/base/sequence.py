@@ -39,6 +39,10 @@ class SequenceModel(nn.Module, ABC):
     latent_size: int
 
     @abstractmethod
+    def begin_at(self, sequences: Sequences) -> None:
+        """Set first weights by some sequences of the training data, before the first step of a training."""
+
+    @abstractmethod
     def embed(self, sequences: Sequences) -> Float[Tensor, "batch steps features"]:
         """Give the vectors of all steps, which encoder and decoder read alike."""
 

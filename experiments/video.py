@@ -4,110 +4,22 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 from matplotlib.figure import Figure
 from PIL import Image
-from rich.console import Console
 
-from experiments.common import read_json, write_json, write_text
-from experiments.density import claim_work
-from experiments.sequences import Measure, SequenceParts, SequenceRun, restore, show_runs
 from latentia.evaluation.sequences import evaluate_sequences
 from latentia.models.base import SequenceModel
 from latentia.sequences import Sequences
-from latentia.training import run_record
 
 DPI = 100
 Picture = UInt8[np.ndarray, "_ _ 3"]
-
-
-class Setting(Protocol):
-    """What is spent on an experiment; a frozen dataclass, which goes into the result."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the clips are."""
-
-    @property
-    def measure(self) -> Measure:
-        """What is measured of each model."""
-
-    def runs(self, seed: int) -> list[SequenceRun]:
-        """All trainings."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Experiment:
-    """What an experiment on clips claims, and how its results are shown."""
-
-    name: str
-    """Of its folder."""
-    claim: str
-    markdown: Callable[[Mapping[str, Any]], str]
-    draw: Callable[[Mapping[str, Any], Path], None]
-    """Draws a result; its files begin as the given path does. Clips may be missing in some runs."""
-
-
-def carry_out(
-    experiment: Experiment, setting: Setting, parts: SequenceParts, *, budget: str, folder: Path, seed: int
-) -> None:
-    """Train and measure all runs, or go on with it, and write BUDGET.json, BUDGET.md and pictures to `folder`.
-
-    After each run everything is written, so that an interruption leaves a table. Clips are kept in the folder's `work`
-    alone: where that was deleted, what is done is taken from BUDGET.json, and pictures stay as they are.
-    Errors: SettingError where `work` holds results of other settings or data; DataError; OSError.
-    """
-    record = run_record(config=asdict(setting), seed=seed, data=parts.checksums, source=Path(__file__))
-    work = claim_work(folder / "work" / f"{budget}-seed{seed}", record)
-    path = folder / f"{budget}.json"
-    if path.is_file():
-        before, now = read_json(path), json.loads(json.dumps(record))
-        if all(before[name] == now[name] for name in ("config", "seed", "data_sha256")):
-            restore(before["runs"], work)
-    runs = setting.runs(seed)
-
-    def write(done: list[dict[str, Any]]) -> None:
-        result = {
-            "experiment": experiment.name,
-            "claim": experiment.claim,
-            "simulated": setting.simulated,
-            "data": parts.test.name,
-            "clips": {str(part.split): len(part) for part in (parts.train, parts.validation, parts.test)},
-            "budget": budget,
-            "trainings": len(runs),
-            **record,
-            "runs": done,
-        }
-        write_json(result | {"runs": [_without_clips(run) for run in done]}, path)
-        write_text(experiment.markdown(result), path.with_suffix(".md"))
-        experiment.draw(result, path.with_suffix(""))
-
-    show_runs(runs, parts, setting.measure, work, write)
-    Console().print(f"The table is in {path.with_suffix('.md')}, all figures in {path}.")
-
-
-def stable(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Give the runs that came to an end."""
-    return [run for run in result["runs"] if "unstable" not in run]
-
-
-def notes(result: Mapping[str, Any]) -> list[str]:
-    """Say what is missing in a result: trainings that are not done, or were not stable."""
-    done, wanted = len(result["runs"]), result["trainings"]
-    unstable = sorted({run["name"] for run in result["runs"] if "unstable" in run})
-    missing = [f"**Not finished: {done} of {wanted} trainings are done.**\n"] if done < wanted else []
-    return [*missing, *(f"{name} was not stable from every seed.\n" for name in unstable)]
 
 
 def measure_bound(model: SequenceModel, clips: Sequences, *, batch: int, seed: int) -> dict[str, float]:
@@ -161,9 +73,3 @@ def below(picture: Picture, figure: Figure) -> Picture:
     return np.concatenate(
         [np.pad(part, ((0, 0), (0, width - part.shape[1]), (0, 0)), constant_values=255) for part in (picture, drawn)]
     )
-
-
-def _without_clips(run: Mapping[str, Any]) -> dict[str, Any]:
-    if "measured" not in run:
-        return dict(run)
-    return {**run, "measured": {name: value for name, value in run["measured"].items() if name != "clips"}}

@@ -9,7 +9,7 @@ from pathlib import Path
 from experiments.common import command_line
 from experiments.figure_3_4_bouncing_balls.figures import draw, markdown
 from experiments.figure_3_4_bouncing_balls.protocol import BUDGETS, load_parts
-from experiments.video import Experiment, carry_out
+from experiments.sequence_experiment import Experiment, carry_out
 
 EXPERIMENT = Experiment(
     name="figure_3_4_bouncing_balls",

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from experiments.common import markdown_table
 from experiments.figure_3_4_bouncing_balls.protocol import FORCING
-from experiments.video import below, clips_of, notes, stable
+from experiments.sequence_experiment import notes, stable
+from experiments.video import below, clips_of
 from latentia.uses import draw_strips, write_png
 
 LEVELS = 2

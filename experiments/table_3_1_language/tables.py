@@ -12,6 +12,7 @@ import torch
 
 from experiments.common import markdown_table
 from experiments.density import Figure
+from experiments.sequence_experiment import notes, stable
 from latentia.uses import mark_kept
 
 PUBLISHED = Path(__file__).with_name("published.csv")
@@ -44,17 +45,14 @@ def published() -> dict[str, dict[str, float]]:
 
 def markdown(result: Mapping[str, Any]) -> str:
     """Lay out a result: our figures beside the published ones, the claim, what is kept, and sentences."""
-    runs = [run for run in result["runs"] if "unstable" not in run]
-    unstable = sorted({run["name"] for run in result["runs"] if "unstable" in run})
+    runs = stable(result)
     if not runs:
         return f"# Table 3.1, budget {result['budget']}\n\nNo training was stable.\n"
     kind = "SIMULATED sentences" if result["simulated"] else "the Penn Treebank"
-    done, wanted = len(result["runs"]), result["trainings"]
     parts = [
         f"# Table 3.1 of thesis A, budget {result['budget']}: {kind}\n",
         f"{result['claim']}\n",
-        *([f"**Not finished: {done} of {wanted} trainings are done.**\n"] if done < wanted else []),
-        *(f"{name} was not stable from every seed.\n" for name in unstable),
+        *notes(result),
         _spent(result, runs),
         _table(runs),
         "Beside it, of the same models. NLL and perplexity by importance-weighted draws; I(x; z) is the mutual "

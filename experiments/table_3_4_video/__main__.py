@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.common import command_line
+from experiments.sequence_experiment import Experiment, carry_out
 from experiments.table_3_4_video.figures import draw
 from experiments.table_3_4_video.protocol import BUDGETS, load_parts
 from experiments.table_3_4_video.tables import markdown
-from experiments.video import Experiment, carry_out
 
 EXPERIMENT = Experiment(
     name="table_3_4_video",

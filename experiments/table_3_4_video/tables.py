@@ -10,8 +10,8 @@ from typing import Any
 
 from experiments.common import markdown_table
 from experiments.density import Figure
+from experiments.sequence_experiment import notes, stable
 from experiments.table_3_4_video.protocol import BASELINE, DYNAMIC, OURS, ROWS
-from experiments.video import notes, stable
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 COLUMNS = {
@@ -67,7 +67,7 @@ def markdown(result: Mapping[str, Any]) -> str:
 def _spent(result: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> str:
     training, model = result["config"]["training"], result["config"]["model"]
     length = f"{training['steps']} steps" if training["steps"] else f"up to {training['passes']} passes"
-    counts = ", ".join(f"{count} {split}" for split, count in result["clips"].items())
+    counts = ", ".join(f"{count} {split}" for split, count in result["counts"].items())
     size, frames = result["config"]["size"], result["config"]["frames"]
     seconds = statistics.median(run["seconds"] for run in runs)
     return (

@@ -19,7 +19,7 @@ from latentia.files import atomic_path
 from latentia.masks import apply_mask, mask_keys
 from latentia.models.base import MultitaskModel
 from latentia.randomness import seeded
-from latentia.runs import load_run
+from latentia.runs import Run, load_run
 from latentia.uses import draw_grid, write_png
 
 PICTURED = 10
@@ -98,7 +98,7 @@ def draw_reconstructions(families: Sequence[str], work: Path, path: Path) -> Non
 def _reconstructed(folder: Path, method: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     run = load_run(folder)
     model = run.model
-    assert isinstance(model, MultitaskModel)
+    assert isinstance(run, Run) and isinstance(model, MultitaskModel)
     images = run.images(Split.VALIDATION).first(PICTURED).tensor(slice(None))
     masking = METHODS["multi exact" if method == "multi exact" else "multi uniform"].masking
     assert masking is not None

@@ -31,7 +31,7 @@ def markdown(result: Mapping[str, Any]) -> str:
         f"# Figure 3.4 of thesis A, budget {result['budget']}: SIMULATED bouncing balls\n",
         f"{result['claim']}\n",
         *notes(result),
-        f"{result['clips']['test']} test clips of {balls['frames']} frames of {balls['size']}×{balls['size']}, "
+        f"{result['counts']['test']} test clips of {balls['frames']} frames of {balls['size']}×{balls['size']}, "
         f"{balls['gravities']} gravities, seed {result['seed']}. Each training: {length} of {training['batch']} clips, "
         f"hidden {model['hidden']}, latent {model['latent_size']}. −ELBO, RC and KL with teacher forcing as evaluation "
         "has it, in nats per clip; “kept” is how probable it is in training that a frame is kept. All else is of clips "

@@ -9,11 +9,11 @@ from math import prod
 import torch
 from jaxtyping import Float, Int64, Integer, Shaped, UInt8
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from latentia.distributions import ImageDistribution, Observation
 from latentia.distributions.pixels import at_least_float32, draw_index
 from latentia.images import ImageFormat, to_unit_range
+from latentia.layers.chosen_log_prob import chosen_log_prob
 from latentia.layers.strided import halving_strides
 
 
@@ -63,7 +63,7 @@ class Words(Steps):
         self, states: Float[Tensor, "places hidden"], values: Int64[Tensor, " places"]
     ) -> Float[Tensor, " places"]:
         """Logarithm of each word's probability, in nats."""
-        return -cross_entropy(at_least_float32(self.head(states)), values, reduction="none")
+        return chosen_log_prob(at_least_float32(self.head(states)), values)
 
     def scores(self, states: Float[Tensor, "places hidden"]) -> Float[Tensor, "places words"]:
         """Logarithms of all words' probabilities."""

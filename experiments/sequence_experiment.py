@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -89,6 +90,18 @@ def carry_out(
 def stable(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Give the runs that came to an end."""
     return [run for run in result["runs"] if "unstable" not in run]
+
+
+def of(runs: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
+    """Give the runs of a row, by seed."""
+    return sorted((run for run in runs if run["name"] == name), key=lambda run: run["seed"])
+
+
+def read_published(path: Path, columns: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Read the published rows, by name and column, from a CSV file whose column of names is `row`."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {row["row"]: {name: float(row[name]) for name in columns} for row in rows}
 
 
 def notes(result: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import torch
 
 from experiments.common import markdown_table
 from experiments.density import Figure
-from experiments.sequence_experiment import notes, stable
+from experiments.sequence_experiment import notes, of, read_published, stable
 from latentia.uses import mark_kept
 
 PUBLISHED = Path(__file__).with_name("published.csv")
@@ -38,9 +37,7 @@ BASELINE, DYNAMIC = "baseline", "dynamic word dropout 60 %, β 60"
 
 def published() -> dict[str, dict[str, float]]:
     """Give the published rows, by name and column."""
-    with PUBLISHED.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {row["row"]: {name: float(row[name]) for name in COLUMNS} for row in rows}
+    return read_published(PUBLISHED, COLUMNS)
 
 
 def markdown(result: Mapping[str, Any]) -> str:
@@ -83,10 +80,6 @@ def _spent(result: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _of(runs: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
-    return sorted((run for run in runs if run["name"] == name), key=lambda run: run["seed"])
-
-
 def _names(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Names in the order of the thesis' table, then the others."""
     there = list(dict.fromkeys(run["name"] for run in runs))
@@ -96,7 +89,7 @@ def _names(runs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def figure(runs: Sequence[Mapping[str, Any]], name: str, column: str) -> Figure:
     """Give a row's figure over its seeds."""
-    return Figure.of([run["measured"][column] for run in _of(runs, name)])
+    return Figure.of([run["measured"][column] for run in of(runs, name)])
 
 
 def _short(one: Figure) -> str:
@@ -111,7 +104,7 @@ def _table(runs: Sequence[Mapping[str, Any]]) -> str:
         for column in COLUMNS:
             told = f" ({theirs[name][column]:g})" if name in theirs else ""
             cells.append(_short(figure(runs, name, column)) + told)
-        rows.append([name, str(len(_of(runs, name))), *cells])
+        rows.append([name, str(len(of(runs, name))), *cells])
     return markdown_table(["row (published in brackets)", "seeds", *COLUMNS.values()], rows)
 
 
@@ -125,14 +118,14 @@ def _beside(runs: Sequence[Mapping[str, Any]]) -> str:
 def _last(runs: Sequence[Mapping[str, Any]]) -> str:
     columns = ("negative_elbo", "reconstruction", "divergence")
     rows = [
-        [name, *(_short(Figure.of([run["history"][-1][column] for run in _of(runs, name)])) for column in columns)]
+        [name, *(_short(Figure.of([run["history"][-1][column] for run in of(runs, name)])) for column in columns)]
         for name in _names(runs)
     ]
     return markdown_table(["row", *(COLUMNS[column] for column in columns)], rows)
 
 
 def _best(runs: Sequence[Mapping[str, Any]], name: str) -> str:
-    return f"{statistics.median(run['best_step'] for run in _of(runs, name)):.0f}"
+    return f"{statistics.median(run['best_step'] for run in of(runs, name)):.0f}"
 
 
 def best_word_dropout(runs: Sequence[Mapping[str, Any]]) -> str | None:
@@ -141,11 +134,11 @@ def best_word_dropout(runs: Sequence[Mapping[str, Any]]) -> str | None:
     It is chosen among those with the most seeds.
     """
     names = [name for name in _names(runs) if name.startswith("word dropout")]
-    most = max((len(_of(runs, name)) for name in names), default=0)
-    names = [name for name in names if len(_of(runs, name)) == most]
+    most = max((len(of(runs, name)) for name in names), default=0)
+    names = [name for name in names if len(of(runs, name)) == most]
 
     def held_out(name: str) -> float:
-        return statistics.fmean(min(row["reconstruction"] for row in run["history"]) for run in _of(runs, name))
+        return statistics.fmean(min(row["reconstruction"] for row in run["history"]) for run in of(runs, name))
 
     return min(names, key=held_out, default=None)
 
@@ -156,10 +149,10 @@ def claims(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     pairs = [(best, BASELINE), (DYNAMIC, best), (DYNAMIC, BASELINE)]
     found = []
     for better, worse in pairs:
-        if better is None or worse is None or not (_of(runs, better) and _of(runs, worse)):
+        if better is None or worse is None or not (of(runs, better) and of(runs, worse)):
             continue
-        by_seed = {run["seed"]: run["measured"] for run in _of(runs, worse)}
-        mine = [run for run in _of(runs, better) if run["seed"] in by_seed]
+        by_seed = {run["seed"]: run["measured"] for run in of(runs, worse)}
+        mine = [run for run in of(runs, better) if run["seed"] in by_seed]
         for column in COLUMNS:
             differences = [run["measured"][column] - by_seed[run["seed"]][column] for run in mine]
             agree = sum(one < 0 if column in LOWER else one > 0 for one in differences)
@@ -189,7 +182,7 @@ def claim_table(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _kept(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    mine = [run["measured"] for run in _of(runs, DYNAMIC) if "keep_by_tenth" in run["measured"]]
+    mine = [run["measured"] for run in of(runs, DYNAMIC) if "keep_by_tenth" in run["measured"]]
     if not mine:
         return []
     tenths = [
@@ -212,7 +205,7 @@ def _kept(runs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _sentences(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """The sentences of Tables 3.2 and 3.3, said again from the first seed's latent variables."""
-    firsts = [(name, _of(runs, name)[0]["measured"]) for name in (BASELINE, DYNAMIC) if _of(runs, name)]
+    firsts = [(name, of(runs, name)[0]["measured"]) for name in (BASELINE, DYNAMIC) if of(runs, name)]
     if not firsts:
         return []
     parts = ["## Tables 3.2 and 3.3: the sentences that the thesis quotes, said again without teacher forcing\n"]

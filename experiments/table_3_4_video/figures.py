@@ -8,9 +8,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from experiments.sequence_experiment import stable
+from experiments.sequence_experiment import of, stable
 from experiments.table_3_4_video.protocol import BASELINE, DYNAMIC, ROWS
-from experiments.table_3_4_video.tables import of
 from experiments.video import clips_of
 from latentia.files import atomic_path
 from latentia.uses import draw_strips, write_png

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from experiments.common import markdown_table
 from experiments.density import Figure
-from experiments.sequence_experiment import notes, stable
+from experiments.sequence_experiment import notes, of, read_published, stable
 from experiments.table_3_4_video.protocol import BASELINE, DYNAMIC, OURS, ROWS
 
 PUBLISHED = Path(__file__).with_name("published.csv")
@@ -36,9 +35,7 @@ PAIRS = (
 
 def published() -> dict[str, dict[str, float]]:
     """Give the published rows, by name and column: −ELBO and RC in thousands of nats, MSE in thousandths."""
-    with PUBLISHED.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {row["row"]: {name: float(row[name]) for name in COLUMNS} for row in rows}
+    return read_published(PUBLISHED, COLUMNS)
 
 
 def markdown(result: Mapping[str, Any]) -> str:
@@ -79,11 +76,6 @@ def _spent(result: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> str:
         f"{seconds:.0f} s in the median. The weights are those of the best validation reconstruction, as in the "
         "thesis.\n"
     )
-
-
-def of(runs: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
-    """Give the runs of a row, by seed."""
-    return sorted((run for run in runs if run["name"] == name), key=lambda run: run["seed"])
 
 
 def _value(run: Mapping[str, Any], column: str) -> float:

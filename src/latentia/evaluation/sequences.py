@@ -179,15 +179,29 @@ def reconstruct_freely(
     default as many as the model's format has; clips have the lengths of the given ones. On the CPU.
     Errors: DataError where the sequences are not of the model's format; SettingError where a number is below 1.
     """
-    model.check(sequences)
+    latent = posteriors(model, sequences, batch=batch).mean
+    return say_freely(model, latent, sequences.lengths, longest=longest, batch=batch)
+
+
+def say_freely(
+    model: SequenceModel,
+    latent: Float[Tensor, "sequences latent"],
+    lengths: Int64[Tensor, " sequences"],
+    *,
+    longest: int | None = None,
+    batch: int = 64,
+) -> Sequences:
+    """Say a sequence from each latent vector, greedily and without teacher forcing; clips of the given lengths.
+
+    Sentences end as those of `reconstruct_freely`. On the CPU. Errors: SettingError where a number is below 1.
+    """
     words = not isinstance(model.sequence_format, VideoFormat)
     limit = model.sequence_format.longest if longest is None else longest
     done: list[Sequences] = []
     with evaluation_mode(model) as device:
-        for block in blocks(len(sequences), batch, "sequence"):
-            part = sequences.at(block).to(device)
-            said = run_freely(model, model.posterior(part).mean, limit if words else int(part.lengths.max()))
-            done.append(Sequences(values=said.values.cpu(), lengths=said.lengths if words else part.lengths))
+        for block in blocks(len(latent), batch, "sequence"):
+            said = run_freely(model, latent[block].to(device), limit if words else int(lengths[block].max()))
+            done.append(Sequences(values=said.values.cpu(), lengths=said.lengths if words else lengths[block]))
     return Sequences.joined(done)
 
 

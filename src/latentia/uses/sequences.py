@@ -12,10 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentia.errors import DataError, SettingError
+from latentia.evaluation.sequences import posteriors, say_freely
 from latentia.evaluation_mode import blocks, evaluation_mode
 from latentia.models.base import SequenceModel, run_freely
 from latentia.randomness import seeded
-from latentia.sequences import Sequences, VideoFormat
+from latentia.sequences import Sequences
 
 LATENT, STEPS = 0, 1
 """Parts of the seeds: the noise of the latent vectors must not come back in the steps."""
@@ -78,10 +79,10 @@ def interpolate_sequences(
         raise DataError(
             f"Interpolation wants pairs of sequences; there are {len(first)} first and {len(last)} last ones."
         )
-    start, end = (_means(model, sequences, batch) for sequences in (first, last))
+    start, end = (posteriors(model, sequences, batch=batch).mean for sequences in (first, last))
     lengths = torch.maximum(first.lengths, last.lengths)
     shares = torch.arange(1, between + 1) / (between + 1)
-    said = tuple(_say(model, torch.lerp(start, end, share.to(start)), lengths, batch) for share in shares)
+    said = tuple(say_freely(model, torch.lerp(start, end, share.to(start)), lengths, batch=batch) for share in shares)
     return SequenceInterpolation(first=first, last=last, shares=shares, between=said)
 
 
@@ -101,23 +102,3 @@ def keep_probabilities(model: SequenceModel, sequences: Sequences, *, batch: int
             drop = model.decode(part, model.posterior(part).mean).drop.cpu().double()
             keep[block, : drop.shape[1]] = 1 - drop
     return keep
-
-
-def _means(model: SequenceModel, sequences: Sequences, batch: int) -> Float[Tensor, "batch latent"]:
-    """Means of the posteriors, on the model's device."""
-    model.check(sequences)
-    with evaluation_mode(model) as device:
-        parts = [sequences.at(block).to(device) for block in blocks(len(sequences), batch, "sequence")]
-        return torch.cat([model.posterior(part).mean for part in parts])
-
-
-def _say(model: SequenceModel, latent: Float[Tensor, "batch latent"], lengths: Tensor, batch: int) -> Sequences:
-    """Decode greedily; the lengths are those of clips."""
-    clips = isinstance(model.sequence_format, VideoFormat)
-    done = []
-    with evaluation_mode(model):
-        for block in blocks(len(latent), batch, "sequence"):
-            limit = int(lengths[block].max()) if clips else model.sequence_format.longest
-            said = run_freely(model, latent[block], limit)
-            done.append(Sequences(values=said.values.cpu(), lengths=lengths[block] if clips else said.lengths))
-    return Sequences.joined(done)

@@ -62,7 +62,7 @@ def carry_out(
     path = folder / f"{budget}.json"
     if path.is_file():
         before, now = read_json(path), json.loads(json.dumps(record))
-        if all(before[name] == now[name] for name in ("config", "seed", "data_sha256")):
+        if _of_each_run(before) == _of_each_run(now):
             restore(before["runs"], work)
     runs = setting.runs(seed)
 
@@ -110,6 +110,12 @@ def notes(result: Mapping[str, Any]) -> list[str]:
     unstable = sorted({run["name"] for run in result["runs"] if "unstable" in run})
     missing = [f"**Not finished: {done} of {wanted} trainings are done.**\n"] if done < wanted else []
     return [*missing, *(f"{name} was not stable from every seed.\n" for name in unstable)]
+
+
+def _of_each_run(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what each run depends on: of the setting, all but which runs there are."""
+    config = {name: value for name, value in record["config"].items() if name not in ("rows", "once", "seeds")}
+    return {"config": config, "seed": record["seed"], "data_sha256": record["data_sha256"]}
 
 
 def _without_clips(run: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from experiments.sequences import run_one
 from experiments.table_3_1_language.__main__ import main
-from experiments.table_3_1_language.protocol import BEYOND, BUDGETS, ROWS, load_parts
+from experiments.table_3_1_language.protocol import BEYOND, BUDGETS, ROWS, Budget, load_parts
 from experiments.table_3_1_language.tables import COLUMNS, DYNAMIC, best_word_dropout, claims, markdown, published
 
 
@@ -36,6 +38,21 @@ def test_smoke_measures_every_row_from_every_seed_and_goes_on_where_it_was(tmp_p
             path.unlink()
     assert main(["--budget", "smoke", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "smoke.md").read_text(encoding="utf-8") == before
+
+
+def test_runs_are_kept_where_others_join_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(setting: Budget) -> list[dict[str, Any]]:
+        monkeypatch.setitem(BUDGETS, "smoke", setting)
+        assert main(["--budget", "smoke", "--out", str(tmp_path)]) == 0
+        shutil.rmtree(tmp_path / "work")
+        runs: list[dict[str, Any]] = json.loads((tmp_path / "smoke.json").read_text(encoding="utf-8"))["runs"]
+        return runs
+
+    one = replace(BUDGETS["smoke"], rows=("baseline",), once=(), seeds=1)
+    (kept,) = run(one)
+    assert run(replace(one, rows=("word dropout 50 %", "baseline")))[1] == kept
+    # A training of other settings is another one.
+    assert run(replace(one, training=replace(one.training, steps=2)))[0]["steps"] == 2
 
 
 def test_the_rows_are_those_of_the_thesis() -> None:

@@ -6,12 +6,13 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from rich.console import Console
 
-from experiments.common import read_json, write_json, write_text
+from experiments.common import command_line, read_json, write_json, write_text
 from experiments.density import claim_work
 from experiments.sequences import Measure, SequenceParts, SequenceRun, restore, show_runs
 from latentia.training import run_record
@@ -36,27 +37,43 @@ class Setting(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """What an experiment claims, and how its results are shown."""
+    """What an experiment claims, what it is done with, and how its results are shown."""
 
     name: str
     """Of its folder."""
+    says: str
+    """What its command does, in a sentence for its help."""
     claim: str
+    budgets: Mapping[str, Setting]
+    load_parts: Callable[[Any], SequenceParts]
+    """Loads the data that a setting asks for."""
     markdown: Callable[[Mapping[str, Any]], str]
     draw: Callable[[Mapping[str, Any], Path], None] = lambda result, path: None
     """Draws a result; its files begin as the given path does. Clips may be missing in some runs."""
     findings: Callable[[Sequence[Mapping[str, Any]]], dict[str, Any]] = lambda runs: {}
     """What the stable runs say of the claim, which goes into the result."""
 
+    def main(self, words: Sequence[str] | None = None) -> int:
+        """Run with these words, or with the command line's own; return the exit code."""
+        return command_line(
+            partial(carry_out, self),
+            name=self.name,
+            says=f"{self.says} A run that was killed goes on.",
+            budgets=tuple(self.budgets),
+            results=Path(__file__).parent / self.name / "results",
+            words=words,
+        )
 
-def carry_out(
-    experiment: Experiment, setting: Setting, parts: SequenceParts, *, budget: str, folder: Path, seed: int
-) -> None:
+
+def carry_out(experiment: Experiment, budget: str, folder: Path, seed: int) -> None:
     """Train and measure all runs, or go on with it, and write BUDGET.json, BUDGET.md and pictures to `folder`.
 
     After each run everything is written, so that an interruption leaves a table. Clips are kept in the folder's `work`
     alone: where that was deleted, what is done is taken from BUDGET.json, and pictures stay as they are.
     Errors: SettingError where `work` holds results of other settings or data; DataError; OSError.
     """
+    setting = experiment.budgets[budget]
+    parts = experiment.load_parts(setting)
     record = run_record(config=asdict(setting), seed=seed, data=parts.checksums, source=Path(__file__))
     work = claim_work(folder / "work" / f"{budget}-seed{seed}", record)
     path = folder / f"{budget}.json"

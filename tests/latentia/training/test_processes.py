@@ -19,13 +19,17 @@ from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor, nn
 
 from latentia.data import ImageSet, ShuffledImages, Split
+from latentia.data.sequence_sets import SequenceSet, ShuffledSequences
+from latentia.data.vocabulary import Vocabulary
 from latentia.errors import SettingError, TrainingError
 from latentia.images import ImageFormat
 from latentia.masks import Masking
 from latentia.models.gaussian_vae import GaussianVAEConfig
 from latentia.models.ladder_vae import LadderVAEConfig, SpatialDependencyConfig
 from latentia.models.multitask_gaussian_vae import MultitaskGaussianVAEConfig
+from latentia.models.recurrent_vae import ForcingConfig, RecurrentVAEConfig
 from latentia.models.vq_vae import VQVAEConfig
+from latentia.sequences import WordFormat
 from latentia.training import (
     Evaluation,
     LoopSettings,
@@ -40,6 +44,7 @@ from latentia.training import (
 from latentia.training.density import DensityTraining, density_task
 from latentia.training.multitask import Balancing, MultitaskTraining, multitask_task
 from latentia.training.processes import launch, part_of
+from latentia.training.sequence import SequenceTraining, sequence_task
 
 BATCHES = 6
 DENSITIES = {
@@ -56,6 +61,10 @@ DENSITIES = {
 MULTITASK = {
     "multitask gaussian": MultitaskGaussianVAEConfig(widths=(4, 6), latent_size=3, decoders="multi"),
     "vq": VQVAEConfig(embeddings=8, embedding_size=3, widths=(4, 6), decoders="multi", condition="convolution"),
+}
+SEQUENCES = {
+    kind: RecurrentVAEConfig(hidden=6, latent_size=3, features=5, forcing=ForcingConfig(kind=kind, rate=rate))
+    for kind, rate in (("full", 0.0), ("dynamic_word_dropout", 0.6))
 }
 MISSING = "cuda" if torch.backends.mps.is_available() else "mps"
 """No machine has both."""
@@ -169,11 +178,41 @@ def train_multitask(folder: Path, name: str) -> None:
     train_and_keep(folder, task, training.loop(seed=7))
 
 
+def train_sequences(folder: Path, name: str) -> None:
+    """Train a model of sentences whose lengths differ, so that micro-batches are padded to different lengths."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(2, 9, 32)
+    sentences = [np.append(rng.integers(2, 12, length - 1), 0) for length in lengths]
+    words = WordFormat(words=12, longest=8)
+    parts = [
+        SequenceSet(
+            values=np.concatenate(sentences[part]).astype(np.uint16),
+            lengths=lengths[part],
+            format=words,
+            name="noise",
+            split=Split.TRAIN,
+            vocabulary=Vocabulary(words=("<eos>", "<unk>", *"abcdefghij")),
+        )
+        for part in (slice(24), slice(24, 32))
+    ]
+    training = SequenceTraining(
+        steps=5, batch=8, micro_batches=2, evaluate_steps=2, annealing_steps=4, accelerator="cpu"
+    )
+    torch.manual_seed(0)
+    model = SEQUENCES[name].build(words).double()
+    batches = ShuffledSequences(sequence_set=parts[0], batch=training.batch, seed=7)
+    folder.mkdir(exist_ok=True)
+    task = sequence_task(model, batches, parts[1].sequences(slice(None)), training)
+    train_and_keep(folder, task, training.loop(seed=7))
+
+
 def train_models(folder: Path) -> None:
     for name in DENSITIES:
         train_density(folder / name, name)
     for name in MULTITASK:
         train_multitask(folder / name, name)
+    for name in SEQUENCES:
+        train_sequences(folder / name, name)
 
 
 def train_and_keep(
@@ -232,14 +271,14 @@ def test_two_processes_give_the_losses_and_the_weights_of_one(tmp_path: Path) ->
     assert_the_same(two, one, skipped=1)
 
 
-def test_two_processes_train_models_of_images_to_the_losses_and_the_weights_of_one(tmp_path: Path) -> None:
+def test_two_processes_train_models_to_the_losses_and_the_weights_of_one(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir()
     two.mkdir()
     train_models(one)
     done = spawn(2, two, "models")
     assert done.returncode == 0, done.stderr
-    for name in (*DENSITIES, *MULTITASK):
+    for name in (*DENSITIES, *MULTITASK, *SEQUENCES):
         assert_the_same(two / name, one / name, skipped=0)
 
 

@@ -35,7 +35,7 @@ DOCS = rm -rf docs/reference/generated && \
 # Idle OpenMP threads sleep instead of spinning: on a few cores spinning costs more than it saves.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help run test check docs equations picture clean
+.PHONY: help run test check docs equations results picture clean
 
 help:
 	@echo 'make run                      simulate a recording, score it, and say where the report is'
@@ -45,6 +45,7 @@ help:
 	@echo 'make check                    lint, format, types, import direction, docs'
 	@echo 'make docs                     build the documentation into docs/_build/html'
 	@echo 'make equations                write docs/equations.md again from the docstrings'
+	@echo 'make results                  write docs/results.md again from the experiments'
 	@echo 'make picture                  score a simulated mouse and draw the picture of the README'
 	@echo 'make clean                    delete the environment and everything that was built'
 
@@ -60,6 +61,7 @@ check: $(VENV)/.dev
 	@echo '· types';            $(BIN)/mypy --no-error-summary
 	@echo '· import direction'; PATH="$(abspath $(BIN)):$$PATH" lint-imports --no-logo > $(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
 	@echo '· equations';        $(BIN)/python tools/equations.py --check
+	@echo '· results';          $(BIN)/python tools/results.py --check
 	@echo '· docs';             $(DOCS)
 	@echo 'All checks passed.'
 
@@ -69,6 +71,9 @@ docs: $(VENV)/.dev
 
 equations: $(VENV)/.dev
 	@$(BIN)/python tools/equations.py
+
+results: $(VENV)/.dev
+	@$(BIN)/python tools/results.py
 
 picture: $(VENV)/.run
 	@mkdir -p docs/images

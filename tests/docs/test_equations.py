@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+Tools = Callable[[str], ModuleType]
+
 
 @pytest.fixture(scope="module")
-def tool(pytestconfig: pytest.Config) -> Iterator[ModuleType]:
-    """tools/equations.py, which is a script and no part of a package."""
-    spec = importlib.util.spec_from_file_location("equations", pytestconfig.rootpath / "tools" / "equations.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up by name
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def tool(tools: Tools) -> ModuleType:
+    return tools("equations")
 
 
 def test_every_claimed_equation_has_one_home_and_the_page_is_current(

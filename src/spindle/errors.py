@@ -9,6 +9,7 @@ from latentia.errors import LatentiaError, OutputError
 
 __all__ = [
     "ChannelError",
+    "CohortError",
     "LabelError",
     "ModelError",
     "OutputError",
@@ -28,6 +29,10 @@ class RecordingError(SpindleError):
 
 class ChannelError(SpindleError):
     """The EEG or EMG channels are missing, ambiguous or unusable."""
+
+
+class CohortError(SpindleError):
+    """A table of animals and groups is not one that can be compared."""
 
 
 class LabelError(SpindleError):

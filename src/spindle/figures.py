@@ -29,10 +29,11 @@ from spindle.drawing import (
     runs,
 )
 from spindle.errors import OutputError, SettingError
+from spindle.figure_files import save_picture
 from spindle.hypnogram import STAGES
 from spindle.scores import Scores
 
-WIDTH_IN, HEIGHT_IN, DOTS_PER_INCH = 10.0, 6.4, 200
+WIDTH_IN, HEIGHT_IN = 10.0, 6.4
 MOST_COLUMNS = 1700
 """As many as the panels have pixels."""
 FORMATS = (".png", ".svg", ".pdf")
@@ -51,12 +52,9 @@ def draw_scoring(scores: Scores, path: Path, *, hours: tuple[float, float] | Non
     if path.suffix.lower() not in FORMATS:
         raise SettingError(f"A figure can end in {', '.join(FORMATS)}; got {path.name}.")
     figure = scoring_figure(scores, hours=hours)
-    kind = path.suffix.lower()[1:]
-    # Without dates, equal scorings give equal pictures.
-    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[kind]
     try:
         with atomic_path(path) as temporary:
-            figure.savefig(temporary, format=kind, dpi=DOTS_PER_INCH, metadata=undated)
+            save_picture(figure, temporary)
     except OSError as error:
         raise OutputError(f"The figure cannot be written to {path}: {error.strerror or error}.") from error
 

@@ -100,7 +100,7 @@ def write_outputs(scores: Scores, folder: Path, formats: Iterable[Format], stem:
     wanted = [(folder / f"{stem}{suffix}", write) for kind in dict.fromkeys(formats) for suffix, write in _FILES[kind]]
     _check_folder(folder)
     for path, _ in wanted:
-        _check_target(path)
+        check_target(path)
     try:
         with ExitStack() as stack:
             for path, write in wanted:
@@ -211,7 +211,8 @@ def _check_folder(folder: Path) -> None:
         raise OutputError(f"The output folder {folder} is a file.")
 
 
-def _check_target(path: Path) -> None:
+def check_target(path: Path) -> None:
+    """Make sure that nothing stands in the way of a file's name. Errors: OutputError for a folder or a locked file."""
     if path.is_dir():
         raise OutputError(f"{path} cannot be written: a folder has that name.")
     if path.exists():

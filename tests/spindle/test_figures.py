@@ -65,7 +65,7 @@ def test_a_pdf_is_one(tmp_path: Path) -> None:
     assert content.rstrip().endswith(b"%%EOF")
 
 
-@pytest.mark.parametrize("suffix", [".png", ".pdf"])
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_equal_scorings_give_equal_files(tmp_path: Path, suffix: str) -> None:
     for name in ("one", "two"):
         draw_scoring(example_scores(60), tmp_path / f"{name}{suffix}")

@@ -10,6 +10,7 @@ from latentia.evaluation.bits_per_dimension import (
     require_comparable,
 )
 from latentia.evaluation.bound import BoundTerms, evaluate_bound
+from latentia.evaluation.detection import DetectionCurve, OperatingPoint, detection_curve
 from latentia.evaluation.importance import ImportanceEstimate, importance_weighted
 from latentia.evaluation.latent_information import LatentInformation, divergence_per_dimension, latent_information
 from latentia.evaluation.latent_usage import LayerUsage, UnitUsage, layer_usage, unit_usage
@@ -19,15 +20,18 @@ from latentia.evaluation.teacher_forcing import TeacherForcingTerms, drop_prefix
 __all__ = [
     "Bits",
     "BoundTerms",
+    "DetectionCurve",
     "Difference",
     "ImportanceEstimate",
     "LatentInformation",
     "LayerUsage",
     "Neighbours",
+    "OperatingPoint",
     "Provenance",
     "TeacherForcingTerms",
     "UnitUsage",
     "bits_per_dimension",
+    "detection_curve",
     "difference",
     "divergence_per_dimension",
     "drop_prefix",

@@ -1,5 +1,6 @@
-"""What models with latent variables are good for: sampling, interpolation, neighbourhoods, reconstruction, imputing."""
+"""What models with latent variables are good for: sampling, interpolation, neighbourhoods, imputing, anomalies."""
 
+from latentia.uses.anomaly import top_layers_bound
 from latentia.uses.colours import Colours, FieldColours, ShareColours, colours_of
 from latentia.uses.imputation import Imputation, impute
 from latentia.uses.interpolation import Interpolation, interpolate
@@ -56,5 +57,6 @@ __all__ = [
     "reconstruct",
     "sample",
     "sample_sequences",
+    "top_layers_bound",
     "write_png",
 ]

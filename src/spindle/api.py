@@ -122,13 +122,19 @@ def evaluate_files(
             raise SettingError(
                 f"{scoring.name} holds scores already; channels, model and threshold are for recordings."
             )
-        saved = read_scores_csv(scoring).hypnogram
-        return compare(saved, _experts(labels, len(saved), scoring))
+        saved = read_scores_csv(scoring)
+        experts = _experts(labels, len(saved.hypnogram), scoring)
+        return compare(saved.hypnogram, experts, stage_probability=saved.stage_probability)
     recording = read_recording(scoring, rate_hz=channels.rate_hz)
     montage = choose_montage(recording, eeg=channels.eeg, emg=channels.emg, by_position=channels.by_position)
     experts = _experts(labels, montage.epochs, scoring)
     scores = score_montage(montage, (load or load_method)(), name=recording.name, progress=progress)
-    return compare(scores.hypnogram, experts, network_probability=scores.network_probability)
+    return compare(
+        scores.hypnogram,
+        experts,
+        network_probability=scores.network_probability,
+        stage_probability=scores.stage_probability,
+    )
 
 
 def simulate(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import warnings
 from io import StringIO
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from sklearn.metrics import cohen_kappa_score
+from statsmodels.stats.inter_rater import cohens_kappa
 
-from spindle.agreement import CATEGORIES, Agreement, Evaluation, evaluate, state_agreement
+from spindle.agreement import CATEGORIES, Agreement, Evaluation, evaluate, near_changes, state_agreement
 from spindle.agreement_tables import as_dict, render, rows, write_evaluation_csv, write_evaluation_json
 from spindle.errors import LabelError, OutputError
 from spindle.hypnogram import STAGES, Hypnogram, Stage
@@ -76,6 +79,72 @@ def test_without_any_common_epoch_nothing_can_be_said() -> None:
     found = agreement("w-", "-w")
     assert found.epochs == 0
     assert math.isnan(found.accuracy)
+
+
+@given(st.lists(st.integers(0, 9), min_size=9, max_size=9).filter(any))
+def test_kappa_is_that_of_other_peoples_programs(counts: list[int]) -> None:
+    found = Agreement(confusion=np.array(counts).reshape(3, 3))
+    first, second = (np.repeat(codes.ravel(), counts) for codes in np.indices((3, 3)))
+    pairs = [(found.kappa, first, second)]
+    pairs += [(found.state(stage).kappa, first == stage.code, second == stage.code) for stage in STAGES]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn warns of what is not defined
+        for value, one, other in pairs:
+            assert value == pytest.approx(cohen_kappa_score(one, other), nan_ok=True)
+
+
+def test_kappa_of_a_table_in_statsmodels() -> None:
+    confusion = np.array([[812, 40, 3], [25, 990, 11], [4, 17, 98]])
+    assert Agreement(confusion=confusion).kappa == pytest.approx(cohens_kappa(confusion).kappa)
+
+
+def test_kappa_of_independent_scorings_is_0_and_of_a_single_state_unknown() -> None:
+    assert Agreement(confusion=np.outer([4, 2, 1], [1, 3, 2])).kappa == 0
+    assert math.isnan(agreement("www", "www").kappa)
+
+
+def test_the_two_epochs_at_a_change_are_near_it_and_a_gap_is_no_change() -> None:
+    assert near_changes(scored("wwwnnnw").codes).astype(int).tolist() == [0, 0, 1, 1, 0, 1, 1]
+    assert not near_changes(scored("ww-nn").codes).any()
+    assert near_changes(np.zeros(0, dtype=np.int8)).size == 0
+
+
+def test_epochs_near_a_change_of_the_reference_are_judged_apart() -> None:
+    (found,) = evaluate(scored("wwwnnnn"), [scored("wwwwnnn")]).comparisons
+    assert (found.near_changes.epochs, found.near_changes.accuracy) == (2, 0.5)
+    assert (found.steady.epochs, found.steady.accuracy) == (5, 1.0)
+
+
+def test_a_change_that_one_expert_alone_sees_is_near_for_the_intersection() -> None:
+    both = evaluate(scored("wwwwww"), [scored("wwwwww"), scored("wwnwww")]).main
+    assert (both.near_changes.epochs, both.steady.epochs) == (2, 3)
+
+
+@given(scorings())
+def test_epochs_near_changes_and_steady_ones_make_up_the_whole(sides: list[Hypnogram]) -> None:
+    for comparison in evaluate(sides[0], sides[1:]).comparisons:
+        parts = comparison.near_changes.confusion + comparison.steady.confusion
+        np.testing.assert_array_equal(parts, comparison.states.confusion)
+
+
+def test_agreement_over_all_epochs_counts_artifacts_as_a_state() -> None:
+    #                     agree: 0 and 1, not in the state below an artifact (2), nor in an artifact (3)
+    (found,) = evaluate(scored("wnWN"), [scored("wnNn")]).comparisons
+    assert found.all_epochs == 3 / 4
+
+
+def test_reliability_is_judged_against_what_the_experts_agree_on() -> None:
+    probability = np.full((4, 3), 0.1)
+    probability[:, 0] = 0.8
+    one = evaluate(scored("wwww"), [scored("wwnW"), scored("wnnw")], stage_probability=probability).reliability
+    assert one is not None
+    assert (one.epochs, sum(part.right for part in one.bins)) == (2, 1)
+
+
+def test_reliability_is_unknown_without_probabilities() -> None:
+    unknown = np.full((2, 3), np.nan)
+    assert evaluate(scored("wn"), [scored("wn")]).reliability is None
+    assert evaluate(scored("wn"), [scored("wn")], stage_probability=unknown).reliability is None
 
 
 def test_unscored_epochs_count_nowhere() -> None:
@@ -175,10 +244,13 @@ def test_identical_scorings_agree_wholly(sides: list[Hypnogram]) -> None:
 
 
 @given(scorings(), st.integers(0, 2**32 - 1))
-def test_the_order_of_epochs_does_not_matter(sides: list[Hypnogram], seed: int) -> None:
+def test_the_order_of_epochs_matters_only_to_what_is_near_a_change(sides: list[Hypnogram], seed: int) -> None:
     order = np.random.default_rng(seed).permutation(len(sides[0]))
     shuffled = [Hypnogram(codes=side.codes[order], artifact=side.artifact[order]) for side in sides]
-    assert as_dict(evaluate(sides[0], sides[1:])) == as_dict(evaluate(shuffled[0], shuffled[1:]))
+    one, other = (as_dict(evaluate(each[0], each[1:]))["comparisons"] for each in (sides, shuffled))
+    for comparison in (*one, *other):
+        del comparison["by_place"]
+    assert one == other
 
 
 @given(scorings(count=2))
@@ -196,10 +268,10 @@ def test_agreement_is_symmetric_and_confusion_is_transposed(sides: list[Hypnogra
 
 @given(scorings())
 def test_every_fraction_lies_within_0_and_1_or_is_unknown(sides: list[Hypnogram]) -> None:
-    fractions = ("accuracy", "precision", "recall", "f1", "artifact agreement")
+    fractions = ("accuracy", "kappa", "precision", "recall", "f1", "artifact agreement", "agreement with artifacts")
     for row in rows(evaluate(sides[0], sides[1:])):
         value = float(row["value"])
-        assert value >= 0 or math.isnan(value)
+        assert value >= (-1 if row["metric"] == "kappa" else 0) or math.isnan(value)
         assert value <= 1 or math.isnan(value) or row["metric"] not in fractions
 
 
@@ -216,7 +288,7 @@ def test_an_evaluation_of_anything_can_be_shown_and_saved(sides: list[Hypnogram]
 def example() -> Evaluation:
     probability = np.eye(3)[[0, 0, 1, 2, 1, 0, 1, 1]]
     experts = [scored("wwnrnWnn"), scored("wnnrNWnn")]
-    return evaluate(scored("wwnrnwNn"), experts, network_probability=probability)
+    return evaluate(scored("wwnrnwNn"), experts, network_probability=probability, stage_probability=probability)
 
 
 def test_tables_show_percentages_of_the_same_figures(example: Evaluation) -> None:
@@ -226,6 +298,9 @@ def test_tables_show_percentages_of_the_same_figures(example: Evaluation) -> Non
     assert f"{100 * example.main.states.accuracy:.1f}" in text
     assert "before decoding" in text
     assert "intersection ↓ spindle →" in text
+    assert f"{example.main.states.kappa:.3f}" in text
+    assert f"{100 * example.main.near_changes.accuracy:.1f}" in text
+    assert "Expected calibration error" in text
 
 
 def test_the_json_file_holds_every_figure(example: Evaluation, tmp_path: Path) -> None:
@@ -240,6 +315,9 @@ def test_the_json_file_holds_every_figure(example: Evaluation, tmp_path: Path) -
     main = content["comparisons"][2]
     assert main["states"]["after"]["accuracy"] == pytest.approx(example.main.states.accuracy)
     assert main["states"]["before"]["rem"]["f1"] == 1.0
+    assert main["states"]["after"]["kappa"] == pytest.approx(example.main.states.kappa)
+    assert [main["by_place"][place]["epochs"] for place in ("near changes", "steady")] == [4, 1]
+    assert content["reliability"]["epochs"] == main["states"]["after"]["epochs"] == 5
     assert main["artifacts"] == {"both": 0, "either": 2, "agreement": 0.0}
     assert sum(map(sum, main["confusion_with_artifacts"])) == 6
 
@@ -248,12 +326,12 @@ def test_the_csv_file_has_one_figure_per_line(example: Evaluation, tmp_path: Pat
     write_evaluation_csv(example, tmp_path / "evaluation.csv")
     with (tmp_path / "evaluation.csv").open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
-    keys = [(line["comparison"], line["decoding"], line["metric"], line["state"]) for line in lines]
+    keys = [tuple(line[name] for name in ("comparison", "decoding", "epochs", "metric", "state")) for line in lines]
     assert len(set(keys)) == len(keys) == len(rows(example))
     values = dict(zip(keys, (line["value"] for line in lines), strict=True))
-    found = values["intersection vs spindle", "after", "accuracy", ""]
+    found = values["intersection vs spindle", "after", "all", "accuracy", ""]
     assert float(found) == pytest.approx(example.main.states.accuracy)
-    assert values["expert 1 vs expert 2", "after", "confusion", "wake as nrem"] == "1"
+    assert values["expert 1 vs expert 2", "after", "all", "confusion", "wake as nrem"] == "1"
 
 
 def test_an_evaluation_cannot_be_saved_into_a_missing_folder(example: Evaluation, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ command line prints one sentence.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -32,7 +34,7 @@ from spindle.simulation.folders import simulate_files
 from spindle.training import DATA, TrainingConfig, TrainingProgress
 from spindle.training import train as train_networks
 
-__all__ = ["evaluate", "evaluate_files", "report", "score", "simulate", "train", "train_on_files"]
+__all__ = ["Compared", "compare_files", "evaluate", "report", "score", "simulate", "train", "train_on_files"]
 
 STARTER = "starter"
 """The name of the model that comes with the package, as a base for training."""
@@ -105,17 +107,29 @@ def evaluate(
     channels = ChannelOptions(eeg=tuple(eeg), emg=emg, by_position=by_position, rate_hz=rate_hz)
     usual = not (model or transitions or thesis) and artifact_threshold == Method.artifact_threshold
     load = None if usual else partial(load_method, model, transitions, artifact_threshold, thesis=thesis)
-    return evaluate_files(Path(scoring), files, channels, load)
+    return compare_files(Path(scoring), files, channels, load).evaluation
 
 
-def evaluate_files(
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """An evaluation and what it compares, for pictures. `montage` is None where scores were saved."""
+
+    evaluation: Evaluation
+    scored: Hypnogram
+    experts: tuple[Hypnogram, ...]
+    name: str
+    montage: Montage | None = None
+    start: datetime | None = None
+
+
+def compare_files(
     scoring: Path,
     labels: Sequence[Path],
     channels: ChannelOptions,
     load: Callable[[], Method] | None,
     *,
     progress: Progress = lambda what, share: None,
-) -> Evaluation:
+) -> Compared:
     """Compare as `evaluate` does; `load` gives a method other than the usual one, once the labels are known to fit."""
     if is_scores_csv(scoring):
         if channels != ChannelOptions() or load is not None:
@@ -124,16 +138,25 @@ def evaluate_files(
             )
         saved = read_scores_csv(scoring)
         experts = _experts(labels, len(saved.hypnogram), scoring)
-        return compare(saved.hypnogram, experts, stage_probability=saved.stage_probability)
+        judged = compare(saved.hypnogram, experts, stage_probability=saved.stage_probability)
+        return Compared(evaluation=judged, scored=saved.hypnogram, experts=experts, name=scoring.name)
     recording = read_recording(scoring, rate_hz=channels.rate_hz)
     montage = choose_montage(recording, eeg=channels.eeg, emg=channels.emg, by_position=channels.by_position)
     experts = _experts(labels, montage.epochs, scoring)
     scores = score_montage(montage, (load or load_method)(), name=recording.name, progress=progress)
-    return compare(
+    judged = compare(
         scores.hypnogram,
         experts,
         network_probability=scores.network_probability,
         stage_probability=scores.stage_probability,
+    )
+    return Compared(
+        evaluation=judged,
+        scored=scores.hypnogram,
+        experts=experts,
+        name=recording.name,
+        montage=montage,
+        start=recording.start,
     )
 
 
@@ -190,8 +213,8 @@ def report(
     return target
 
 
-def _experts(files: Sequence[Path], epochs: int, scoring: Path) -> list[Hypnogram]:
-    return [expert for file in files for expert in read_labels(file, epochs=epochs, recording=scoring.name)]
+def _experts(files: Sequence[Path], epochs: int, scoring: Path) -> tuple[Hypnogram, ...]:
+    return tuple(expert for file in files for expert in read_labels(file, epochs=epochs, recording=scoring.name))
 
 
 def _montage_of(scores: Path, montages: Sequence[Montage]) -> Montage:

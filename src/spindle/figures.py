@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ from spindle.drawing import (
 )
 from spindle.errors import OutputError, SettingError
 from spindle.figure_files import save_picture
-from spindle.hypnogram import STAGES
+from spindle.hypnogram import STAGES, Hypnogram
 from spindle.scores import Scores
 
 WIDTH_IN, HEIGHT_IN = 10.0, 6.4
@@ -69,14 +70,14 @@ def scoring_figure(scores: Scores, *, hours: tuple[float, float] | None = None) 
     x = view.edges * scores.hypnogram.epoch_s
     _spectrogram(axes[0], scores, view, x)
     _emg(axes[1], scores, view, x)
-    _hypnogram(axes[2], scores, start, stop)
+    draw_hypnogram(axes[2], scores.hypnogram, start, stop)
     _probabilities(axes[3], view, x)
     for axis in axes:
         axis.set_xlim(x[0], x[-1])
         axis.tick_params(labelsize=9)
         axis.spines[["top", "right"]].set_visible(False)
-        _shade_gaps(axis, scores, start, stop)
-    _label_time(axes[-1], scores, float(x[0]), float(x[-1]))
+        shade_gaps(axis, scores.hypnogram, start, stop)
+    label_time(axes[-1], scores.start, float(x[0]), float(x[-1]))
     figure.align_ylabels(axes)
     return figure
 
@@ -101,7 +102,7 @@ def _spectrogram(axis: Axes, scores: Scores, view: Columns, x: np.ndarray) -> No
     edges = np.linspace(bottom, top, len(image) + 1)
     mesh = axis.pcolormesh(x, edges, image, cmap="viridis", vmin=low, vmax=high, rasterized=True)
     axis.set_ylabel("EEG (Hz)", fontsize=10)
-    axis.set_title(_shortened(scores.title), loc="left", fontsize=11, fontweight="bold", parse_math=False)
+    axis.set_title(shortened(scores.title), loc="left", fontsize=11, fontweight="bold", parse_math=False)
     parts = {LABELS[stage]: COLOURS[stage] for stage in STAGES} | {"unscored": UNSCORED_COLOUR}
     patches = [Patch(color=colour, label=label) for label, colour in parts.items()]
     axis.legend(
@@ -120,8 +121,8 @@ def _spectrogram(axis: Axes, scores: Scores, view: Columns, x: np.ndarray) -> No
     bar.outline.set_visible(False)
 
 
-def _shortened(title: str) -> str:
-    """A title that leaves room for the legend; what tells recordings apart stands at both ends of their names."""
+def shortened(title: str) -> str:
+    """Cut a title so that it leaves room for the legend; recordings are told apart by both ends of their names."""
     return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE // 2]}…{title[-LONGEST_TITLE // 2 :]}"
 
 
@@ -134,11 +135,11 @@ def _emg(axis: Axes, scores: Scores, view: Columns, x: np.ndarray) -> None:
     axis.set_ylabel(f"EMG ({in_print(scores.overview.emg_unit)})", fontsize=10, parse_math=False)
 
 
-def _hypnogram(axis: Axes, scores: Scores, start: int, stop: int) -> None:
-    """Blocks at the states' levels and, below, the artifacts."""
-    codes, epoch_s = scores.hypnogram.codes[start:stop], scores.hypnogram.epoch_s
+def draw_hypnogram(axis: Axes, hypnogram: Hypnogram, start: int, stop: int) -> None:
+    """Draw epochs start … stop−1 over seconds: blocks at the states' levels and, below, the artifacts."""
+    codes, epoch_s = hypnogram.codes[start:stop], hypnogram.epoch_s
     lanes = [(codes == stage.code, LEVELS[stage], COLOURS[stage]) for stage in STAGES]
-    lanes.append((scores.hypnogram.artifact[start:stop] & (codes >= 0), 0, ARTIFACT_COLOUR))
+    lanes.append((hypnogram.artifact[start:stop] & (codes >= 0), 0, ARTIFACT_COLOUR))
     for chosen, level, colour in lanes:
         bars = [((start + run.start) * epoch_s, len(run) * epoch_s) for run in runs(chosen) if run.value]
         axis.broken_barh(bars, (level - 0.38, 0.76), facecolor=colour, linewidth=0, snap=False)
@@ -157,18 +158,17 @@ def _probabilities(axis: Axes, view: Columns, x: np.ndarray) -> None:
     axis.set_ylabel("probability", fontsize=10)
 
 
-def _shade_gaps(axis: Axes, scores: Scores, start: int, stop: int) -> None:
-    """Grey where nothing was scored."""
-    gaps = [run for run in runs(scores.hypnogram.codes[start:stop]) if run.value < 0]
-    epoch_s = scores.hypnogram.epoch_s
+def shade_gaps(axis: Axes, hypnogram: Hypnogram, start: int, stop: int) -> None:
+    """Paint grey, over the axis' whole height, where nothing was scored in epochs start … stop−1."""
+    gaps = [run for run in runs(hypnogram.codes[start:stop]) if run.value < 0]
+    epoch_s = hypnogram.epoch_s
     bars = [((start + gap.start) * epoch_s, len(gap) * epoch_s) for gap in gaps]
     low, high = axis.get_ylim()
     axis.broken_barh(bars, (low, high - low), facecolor=UNSCORED_COLOUR, linewidth=0)
 
 
-def _label_time(axis: Axes, scores: Scores, low_s: float, high_s: float) -> None:
-    """Tick at round times of day, or at round times since the start where the clock is not known."""
-    first = scores.start
+def label_time(axis: Axes, first: datetime | None, low_s: float, high_s: float) -> None:
+    """Tick at round times of day, `first` being the start, or at round times since it where the clock is not known."""
     offset_s = 0.0 if first is None else first.hour * 3600 + first.minute * 60 + first.second + first.microsecond / 1e6
     step = next((step for step in TICK_STEPS_S if (high_s - low_s) / step <= MOST_TICKS), TICK_STEPS_S[-1])
     axis.xaxis.set_major_locator(MultipleLocator(step, offset=-offset_s % step))

@@ -72,6 +72,10 @@ class Hypnogram:
         """Which epochs have a state."""
         return self.codes >= 0
 
+    def part(self, start: int, stop: int) -> Hypnogram:
+        """Return epochs start … stop−1 alone."""
+        return replace(self, codes=self.codes[start:stop], artifact=self.artifact[start:stop])
+
     def with_artifact(self, artifact: Bool[np.ndarray, " epochs"]) -> Hypnogram:
         """Return the same states with other artifact flags."""
         return replace(self, artifact=np.asarray(artifact, dtype=bool))

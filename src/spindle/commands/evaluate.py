@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 from latentia.command_line.options import argument, option
 from latentia.command_line.progress import progress_bar
 from latentia.command_line.screen import say, show
-from latentia.folders import check_output_file
+from latentia.folders import check_output_file, check_output_folder, make_folder
 from spindle.agreement_tables import render, write_evaluation_csv, write_evaluation_json
+from spindle.errors import SettingError
 from spindle.options import ChannelOptions, MethodOptions
 
 if TYPE_CHECKING:
     from spindle.agreement import Evaluation
+    from spindle.agreement_strip import Strip
+    from spindle.api import Compared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,24 +35,42 @@ class FileOptions:
 
     json: Path | None = option(None, "write every figure as JSON", metavar="FILE")
     csv: Path | None = option(None, "write every figure as a table", metavar="FILE")
+    figures: Path | None = option(
+        None,
+        "draw confusion, reliability and 10 minutes of all hypnograms into a folder, as PNG, SVG and CSV",
+        metavar="FOLDER",
+    )
+    from_hour: float | None = option(
+        None, "where the 10 minutes begin, in hours after the start (default: a typical place)", metavar="HOURS"
+    )
+
+    def __post_init__(self) -> None:
+        if self.from_hour is not None and self.figures is None:
+            raise SettingError("--from-hour says what is drawn; name a folder for the figures with --figures.")
 
 
 def run(arguments: Arguments, channels: ChannelOptions, method: MethodOptions, files: FileOptions) -> int:
     """Compare a scoring with experts: accuracy, precision, recall and F1 of each state, artifacts, confusion.
 
-    Of a recording the states are judged before and after decoding; saved scores hold only what is decoded.
+    Of a recording the states are judged before and after decoding; saved scores hold only what is decoded, and no
+    signals to draw.
     """
     for path in (files.json, files.csv):
         if path is not None:
             check_output_file(path)
-    from spindle.api import evaluate_files
+    if files.figures is not None:
+        check_output_folder(files.figures)
+    from spindle.api import compare_files
     from spindle.scoring import load_method
 
     load = None if method == MethodOptions() else partial(load_method, **asdict(method))
     with progress_bar() as progress:
-        evaluation = evaluate_files(arguments.scoring, arguments.labels, channels, load, progress=progress)
-    show(render(evaluation))
-    _write(evaluation, files)
+        compared = compare_files(arguments.scoring, arguments.labels, channels, load, progress=progress)
+        strip = None if files.figures is None else _strip(compared, files)
+    show(render(compared.evaluation))
+    _write(compared.evaluation, files)
+    if files.figures is not None and strip is not None:
+        _draw(compared.evaluation, strip, files.figures, arguments.scoring.stem)
     return 0
 
 
@@ -60,3 +81,26 @@ def _write(evaluation: Evaluation, files: FileOptions) -> None:
     if files.csv is not None:
         write_evaluation_csv(evaluation, files.csv)
         say(f"Every figure is in {files.csv}.")
+
+
+def _strip(compared: Compared, files: FileOptions) -> Strip:
+    """Cut the excerpt before anything is written, because it may begin after the end of the recording."""
+    from spindle.agreement_strip import cut_strip
+
+    return cut_strip(
+        compared.scored,
+        compared.experts,
+        title=compared.name,
+        montage=compared.montage,
+        recorded_at=compared.start,
+        from_hour=files.from_hour,
+    )
+
+
+def _draw(evaluation: Evaluation, strip: Strip, folder: Path, stem: str) -> None:
+    from spindle.agreement_figures import write_figures
+
+    make_folder(folder)
+    written = write_figures(evaluation, strip, folder, stem)
+    pictures = ", ".join(path.name for path in written if path.suffix == ".png")
+    say(f"Figures are in {folder}: {pictures}; each also as SVG, and its numbers as CSV.")

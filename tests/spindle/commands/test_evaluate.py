@@ -85,6 +85,54 @@ def test_saved_scores_of_another_length_are_refused_with_both_counts(
     assert everything() == before
 
 
+def test_figures_of_a_recording_show_its_signals(
+    spindle: Spindle, mouse: Path, labels: Path, model_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert spindle("evaluate", mouse, labels, "--model", model_file, "--figures", "new/figures") == 0
+    assert "mouse07_strip.png" in capsys.readouterr().out
+    assert len(list(Path("new/figures").iterdir())) == 9
+    with Path("new/figures/mouse07_strip.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 8 * EPOCHS
+    assert {"eeg1_low_uV", "eeg2_low_uV", "emg_low_uV", "stage_expert_2"} <= set(rows[0])
+
+
+def test_figures_of_saved_scores_show_hypnograms_from_a_chosen_hour(
+    spindle: Spindle, tmp_path: Path, labels: Path
+) -> None:
+    scores = save_scores(tmp_path / "mouse07_scores.csv", codes())
+    assert spindle("evaluate", scores, labels, "--figures", "figures", "--from-hour", "0.02") == 0
+    with Path("figures/mouse07_scores_strip.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    # 0.02 h are 18 epochs.
+    assert [int(row["epoch"]) for row in rows] == list(range(18, EPOCHS))
+    assert not any("eeg" in name for name in rows[0])
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--from-hour", "1"), "--figures"),
+        (("--figures", "new", "--from-hour", "1"), "no excerpt can begin 1 h after its start"),
+        (("--figures", "mouse07_labels.csv"), "is a file"),
+    ],
+)
+def test_figures_that_cannot_be_drawn_leave_nothing_behind(
+    words: tuple[str, ...],
+    sentence: str,
+    spindle: Spindle,
+    tmp_path: Path,
+    labels: Path,
+    everything: Snapshot,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    scores = save_scores(tmp_path / "a_scores.csv", codes())
+    before = everything()
+    assert spindle("evaluate", scores, labels, "--json", "all.json", *words) == 2
+    assert sentence in capsys.readouterr().err
+    assert everything() == before
+
+
 def test_python_returns_the_comparison(tmp_path: Path, labels: Path) -> None:
     scores = save_scores(tmp_path / "a_scores.csv", codes())
     evaluation = package.evaluate(scores, labels)

@@ -159,7 +159,7 @@ def _diagram(axis: Axes, reliability: Reliability) -> None:
         marker="o",
         markersize=5,
         capsize=3,
-        linewidth=1.2,
+        linestyle="none",
         label="observed, with 95 % interval",
     )
     axis.set_ylim(-0.02, 1.02)

@@ -7,6 +7,7 @@ calibration of modern neural networks"), with Wilson's interval (1927) in each b
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +78,9 @@ def reliability_of(
     right = state == wanted
     edges = np.linspace(0, 1, bins + 1)
     place = np.clip(np.searchsorted(edges, own, side="left") - 1, 0, bins - 1)
-    found = tuple(_bin(edges[i], edges[i + 1], own[place == i], right[place == i]) for i in range(bins))
+    found = tuple(
+        _bin_of(float(edges[i]), float(edges[i + 1]), own[place == i], right[place == i]) for i in range(bins)
+    )
     brier = np.square(table - np.eye(table.shape[1])[wanted]).sum(axis=1)
     return Reliability(
         bins=found,
@@ -86,30 +89,55 @@ def reliability_of(
     )
 
 
-def _bin(
+def pool_reliability(parts: Sequence[Reliability]) -> Reliability:
+    """Take the epochs of several recordings together. Errors: SettingError where their bins differ, or without any."""
+    borders = {tuple((one.low, one.high) for one in part.bins) for part in parts}
+    if len(borders) != 1:
+        raise SettingError(f"Reliability is pooled over the same bins; there are {len(borders)} kinds of bins.")
+    found = []
+    for same in zip(*(part.bins for part in parts), strict=True):
+        filled = [one for one in same if one.epochs]
+        epochs = sum(one.epochs for one in filled)
+        total = sum(one.epochs * one.mean_probability for one in filled)
+        right = sum(one.right for one in filled)
+        mean = total / epochs if epochs else math.nan
+        found.append(_bin(same[0].low, same[0].high, epochs=epochs, right=right, mean_probability=mean))
+    epochs = sum(part.epochs for part in parts)
+    brier = sum(part.epochs * part.brier_score for part in parts if part.epochs)
+    return Reliability(
+        bins=tuple(found),
+        expected_calibration_error=_calibration_error(found),
+        brier_score=brier / epochs if epochs else math.nan,
+    )
+
+
+def _bin_of(
     low: float, high: float, own: Float[np.ndarray, " epochs"], right: Bool[np.ndarray, " epochs"]
 ) -> ReliabilityBin:
+    mean = float(own.mean()) if len(own) else math.nan
+    return _bin(low, high, epochs=len(own), right=int(right.sum()), mean_probability=mean)
+
+
+def _bin(low: float, high: float, *, epochs: int, right: int, mean_probability: float) -> ReliabilityBin:
     from scipy.stats import binomtest  # takes half a second, which no other command needs to wait for
 
-    epochs, hits = len(own), int(right.sum())
-    mean = agreement = bottom = top = math.nan
+    agreement = bottom = top = math.nan
     if epochs:
-        mean, agreement = float(own.mean()), hits / epochs
-        interval = binomtest(hits, epochs).proportion_ci(CONFIDENCE, method="wilson")
-        bottom, top = float(interval.low), float(interval.high)
+        interval = binomtest(right, epochs).proportion_ci(CONFIDENCE, method="wilson")
+        agreement, bottom, top = right / epochs, float(interval.low), float(interval.high)
     return ReliabilityBin(
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         epochs=epochs,
-        right=hits,
-        mean_probability=mean,
+        right=right,
+        mean_probability=mean_probability,
         agreement=agreement,
         interval_low=bottom,
         interval_high=top,
     )
 
 
-def _calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
+def _calibration_error(bins: Sequence[ReliabilityBin]) -> float:
     filled = [one for one in bins if one.epochs]
     total = sum(one.epochs for one in filled)
     apart = sum(one.epochs * abs(one.mean_probability - one.agreement) for one in filled)

@@ -12,7 +12,7 @@ from sklearn.metrics import brier_score_loss
 from statsmodels.stats.proportion import proportion_confint
 
 from spindle.errors import SettingError
-from spindle.reliability import Reliability, reliability_of
+from spindle.reliability import Reliability, pool_reliability, reliability_of
 
 
 def simulated(epochs: int = 4000, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.int8]]:
@@ -96,3 +96,19 @@ def test_nothing_is_said_without_epochs() -> None:
 def test_a_diagram_without_bins_is_refused() -> None:
     with pytest.raises(SettingError, match="at least 1 bin"):
         reliability_of(np.ones((1, 3)) / 3, np.zeros(1, dtype=int), np.zeros(1, dtype=int), bins=0)
+
+
+def test_other_bins_cannot_be_pooled() -> None:
+    probability, given, truth = simulated(50)
+    parts = [reliability_of(probability, given, truth, bins=bins) for bins in (5, 10)]
+    with pytest.raises(SettingError, match="2 kinds of bins"):
+        pool_reliability(parts)
+
+
+def test_pooled_parts_are_the_whole() -> None:
+    probability, given, truth = simulated(500)
+    parts = [reliability_of(probability[i::3], given[i::3], truth[i::3]) for i in range(3)]
+    pooled, whole = pool_reliability(parts), reliability_of(probability, given, truth)
+    assert pooled.brier_score == pytest.approx(whole.brier_score)
+    assert pooled.expected_calibration_error == pytest.approx(whole.expected_calibration_error)
+    assert [one.right for one in pooled.bins] == [one.right for one in whole.bins]

@@ -70,7 +70,7 @@ def run(arguments: Arguments, channels: ChannelOptions, method: MethodOptions, f
     show(render(compared.evaluation))
     _write(compared.evaluation, files)
     if files.figures is not None and strip is not None:
-        _draw(compared.evaluation, strip, files.figures, arguments.scoring.stem)
+        _draw(compared.evaluation, strip, files.figures, arguments.scoring.stem.removesuffix("_scores"))
     return 0
 
 

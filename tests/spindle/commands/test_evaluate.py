@@ -102,7 +102,7 @@ def test_figures_of_saved_scores_show_hypnograms_from_a_chosen_hour(
 ) -> None:
     scores = save_scores(tmp_path / "mouse07_scores.csv", codes())
     assert spindle("evaluate", scores, labels, "--figures", "figures", "--from-hour", "0.02") == 0
-    with Path("figures/mouse07_scores_strip.csv").open(encoding="utf-8", newline="") as file:
+    with Path("figures/mouse07_strip.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     # 0.02 h are 18 epochs.
     assert [int(row["epoch"]) for row in rows] == list(range(18, EPOCHS))

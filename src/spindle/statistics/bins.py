@@ -43,7 +43,7 @@ class BinTests:
         return tuple(test for test in self.tests if test.pair.p_corrected < ALPHA)
 
     def in_words(self, quantity: str = "the value") -> str:
-        """Return one sentence for each pair of groups, and one on bins without a test."""
+        """Return one sentence for each pair of groups, and one on tests that could not be made."""
         if not self.tests:
             return f"No test: {self.reason}"
         pairs: dict[tuple[str, str], list[BinTest]] = {}
@@ -51,7 +51,7 @@ class BinTests:
             pairs.setdefault((test.pair.first.name, test.pair.second.name), []).append(test)
         sentences = [self._pair_in_words(*names, tests, quantity) for names, tests in pairs.items()]
         if self.untested:
-            sentences.append(f"{words.capital(words.counted(self.untested, 'bin'))} could not be tested.")
+            sentences.append(f"{words.capital(words.counted(self.untested, 'test'))} could not be made.")
         return " ".join(sentences)
 
     def to_frame(self) -> pd.DataFrame:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import scipy.stats
 from jaxtyping import Float
-from statsmodels.stats.multitest import multipletests
 
 from spindle.errors import CohortError
 
@@ -132,16 +132,29 @@ def correct(p_values: Sequence[float], correction: Correction) -> list[float]:
     """
     if correction not in CORRECTIONS:
         raise CohortError(f"There is no correction '{correction}'; there are {', '.join(CORRECTIONS)}.")
-    p = np.asarray(p_values, dtype=np.float64)
+    p = np.array(p_values, dtype=np.float64)
     known = np.isfinite(p)
-    if correction != "none" and known.any():
-        p[known] = multipletests(p[known], method=correction)[1]
+    if correction == "holm":
+        p[known] = _holm(p[known])
+    elif correction == "fdr_bh" and known.any():
+        p[known] = scipy.stats.false_discovery_control(p[known])
     return [float(value) for value in p]
 
 
 def is_constant(values: Float[np.ndarray, " animals"]) -> bool:
     """Whether values differ by no more than rounding."""
     return bool(np.ptp(values) <= 1e-12 * np.abs(values).max(initial=0.0)) if len(values) else True
+
+
+def _holm(p: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
+    """The smallest p-value times the number of tests, the next times one less, and never below the one before.
+
+    statsmodels' `multipletests` collects Python's garbage at every call, which takes longer than all else here.
+    """
+    order = np.argsort(p)
+    corrected = np.empty_like(p)
+    corrected[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1.0)
+    return corrected
 
 
 def _columns(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

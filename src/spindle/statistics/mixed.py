@@ -38,8 +38,8 @@ NOTHING_LEFT = (
     "Beside the effects of group, bin and animal nothing in the values varies, or too few values are there to see it."
 )
 NOT_CORRECTED = (
-    "Too few animals have a value in every bin to see how bins hang together; the tests of bin and group × bin "
-    "suppose that all bins of an animal are alike in that."
+    "Too few animals are there to see how their bins hang together; the tests of bin and group × bin suppose that all "
+    "bins of an animal are alike in that."
 )
 
 

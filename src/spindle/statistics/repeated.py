@@ -147,8 +147,7 @@ def two_way_anova(frame: pd.DataFrame, *, reference: str | None = None) -> Repea
     """
     cohort = read_cohort(frame, bins=True, reference=reference)
     layout = lay_out(cohort, cohort.table)
-    residual = len(layout.rows) - len(layout.groups) * len(layout.bins)
-    reason = layout.reason or (None if residual > 0 else "There is one value for each group and bin.")
+    reason = layout.reason
     terms = tuple(Term(name=name) for name in TERMS) if reason else _anova_terms(layout.rows)
     return RepeatedMeasures(
         method=TWO_WAY_ANOVA,
@@ -215,6 +214,8 @@ def _nothing_to_model(rows: pd.DataFrame, bins: int) -> str | None:
     if is_constant(rows["value"].to_numpy()):
         return "All values are the same, so there is nothing to test."
     cells = rows.groupby(["group", "bin"])["value"]
+    if len(rows) == cells.ngroups:
+        return "There is one value for each group and bin, so there is no variation to test a difference against."
     # Values around their cell's mean, not the cells' ranges: rounding then stays small against the values.
     if is_constant(np.append(rows["value"] - cells.transform("mean"), 0.0) + rows["value"].abs().max()):
         return "All animals of a group have the same values, so there is no variation to test a difference against."

@@ -11,18 +11,23 @@ from spindle.statistics.repeated import Layout
 def huynh_feldt(layout: Layout) -> float | None:
     """Return Huynh and Feldt's factor on degrees of freedom, in Lecoutre's form (1991): from 1/(bins − 1) to 1.
 
-    It is estimated from the animals that have all bins; None where there are too few of them.
+    An animal's missing bins count as its own level, which adds nothing to the covariance. None for fewer than two
+    animals more than groups.
     """
-    table = layout.rows.pivot(index=["group", "animal"], columns="bin", values="value").dropna()
-    df = len(table) - table.index.get_level_values("group").nunique()
+    table = layout.rows.pivot(index=["group", "animal"], columns="bin", values="value")
+    df = len(table) - len(layout.groups)
     if df < 2:
         return None
     residuals = (table - table.groupby("group").transform("mean")).to_numpy(dtype=np.float64)
-    return lecoutre(greenhouse_geisser(residuals), contrasts=len(layout.bins) - 1, df=df)
+    centred = np.nan_to_num(residuals - np.nanmean(residuals, axis=1, keepdims=True), nan=0.0)
+    return lecoutre(greenhouse_geisser(centred), contrasts=len(layout.bins) - 1, df=df)
 
 
 def greenhouse_geisser(residuals: Float[np.ndarray, "animals bins"]) -> float:
-    """Return ε = tr(S)² / ((bins − 1) tr(S²)), S the covariance of residuals about each animal's own mean."""
+    """Return ε = tr(S)² / ((bins − 1) tr(S²)), S the covariance of residuals about each animal's own mean.
+
+    Residuals are about the means of groups in each bin.
+    """
     centred = residuals - residuals.mean(axis=1, keepdims=True)
     # tr(S) and tr(S²) are sums over the animals' own products, a smaller matrix when bins are many.
     products = centred @ centred.T

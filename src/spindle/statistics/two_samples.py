@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +66,9 @@ def no_variation(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " m"]
 
 def t_test(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " m"], *, equal_variances: bool) -> TTest:
     """Test `second` minus `first`, two-tailed: Student's t with equal variances (thesis A, 5.4.5), or Welch's."""
-    result = scipy.stats.ttest_ind(second, first, equal_var=equal_variances)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # one of the two may be constant, which scipy warns of
+        result = scipy.stats.ttest_ind(second, first, equal_var=equal_variances)
     return _t_test(STUDENT if equal_variances else WELCH, result)
 
 

@@ -49,7 +49,7 @@ def confusion_figure(evaluation: Evaluation) -> Figure:
     Above stand the agreement on states in epochs that no expert marked, on artifacts (equation 5.3) and on all.
     """
     comparisons = _ordered(evaluation.comparisons)
-    columns = math.ceil(math.sqrt(len(comparisons)))
+    columns = 2 if len(comparisons) == 4 else min(len(comparisons), 4)
     lines = math.ceil(len(comparisons) / columns)
     size = (columns * PANEL_IN[0], lines * PANEL_IN[1])
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.1), facecolor="white")

@@ -170,7 +170,8 @@ def strip_data(strip: Strip) -> pd.DataFrame:
         table[f"artifact_{word}"] = hypnogram.artifact[epoch].astype(int)
     if strip.signals is not None:
         for role, trace in zip(strip.signals.roles, strip.signals.traces, strict=True):
-            table |= {f"{role}_low_{trace.unit}": trace.low, f"{role}_high_{trace.unit}": trace.high}
+            unit = f"_{trace.unit}" if trace.unit else ""
+            table |= {f"{role}_low{unit}": trace.low, f"{role}_high{unit}": trace.high}
         for row, frequency in enumerate(strip.signals.frequencies_hz.tolist()):
             table[f"power_db_{frequency:g}_hz"] = strip.signals.power_db[:, row]
     return pd.DataFrame(table)

@@ -64,7 +64,7 @@ def _draw_signals(axes: Sequence[Axes], signals: StripSignals, low_s: float, hig
     image = np.ma.masked_invalid(signals.power_db.T)
     axis.set_facecolor(UNSCORED_COLOUR)
     mesh = axis.pcolormesh(x, rows, image, cmap="viridis", vmin=low, vmax=high, rasterized=True)
-    _name(axis, f"{_short(signals.traces[0].label)}\n(Hz)")
+    _name(axis, _with_unit(signals.traces[0].label, "Hz"))
     bar = axis.figure.colorbar(mesh, ax=axis, pad=0.01, aspect=10)
     bar.set_label("dB", fontsize=8)
     bar.ax.tick_params(labelsize=8)
@@ -77,7 +77,8 @@ def _draw_trace(axis: Axes, trace: Trace, middle: np.ndarray) -> None:
     room = 0.1 * (top - bottom)
     axis.set_ylim(bottom - room, top + room)
     axis.yaxis.set_major_locator(MaxNLocator(3))
-    _name(axis, f"{_short(trace.label)}\n({in_print(trace.unit)})")
+    axis.yaxis.get_offset_text().set_fontsize(8)
+    _name(axis, _with_unit(trace.label, in_print(trace.unit)))
 
 
 def _draw_scorers(axes: Sequence[Axes], strip: Strip) -> None:
@@ -103,10 +104,12 @@ def _bars(marked: np.ndarray, strip: Strip) -> Iterator[tuple[float, float]]:
             yield (strip.start + run.start) * strip.epoch_s, len(run) * strip.epoch_s
 
 
+def _with_unit(label: str, unit: str) -> str:
+    """A channel's name and unit in two lines; some recordings say no unit."""
+    label = shortened(label, LONGEST_LABEL)
+    return f"{label}\n({unit})" if unit else label
+
+
 def _name(axis: Axes, text: str) -> None:
     """Write a panel's name beside it, upright, so that a low panel has room for it."""
     axis.set_ylabel(text, fontsize=9, rotation=0, ha="right", va="center", parse_math=False)
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"

@@ -121,9 +121,9 @@ def _spectrogram(axis: Axes, scores: Scores, view: Columns, x: np.ndarray) -> No
     bar.outline.set_visible(False)
 
 
-def shortened(title: str) -> str:
-    """Cut a title so that it leaves room for the legend; recordings are told apart by both ends of their names."""
-    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE // 2]}…{title[-LONGEST_TITLE // 2 :]}"
+def shortened(name: str, longest: int = LONGEST_TITLE) -> str:
+    """Cut a name to the room there is; what tells recordings and channels apart stands at both ends of their names."""
+    return name if len(name) <= longest else f"{name[: longest // 2]}…{name[-longest // 2 :]}"
 
 
 def _emg(axis: Axes, scores: Scores, view: Columns, x: np.ndarray) -> None:

@@ -23,3 +23,7 @@ class SettingError(LatentiaError):
 
 class TrainingError(LatentiaError):
     """Training cannot go on; the message names the last good checkpoint."""
+
+
+class WorkerLost(LatentiaError):
+    """A process that worked on a part came to its end from outside."""

@@ -6,24 +6,22 @@ and the best weights of a fold are those that do best on its held-out images.
 
 from __future__ import annotations
 
-import os
 import statistics
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import joblib
 import torch
 
-from latentia.errors import LatentiaError, SettingError, TrainingError
+from latentia.errors import LatentiaError, SettingError, TrainingError, WorkerLost
 from latentia.runs.configuration import Configuration
 from latentia.runs.fold import Fold
 from latentia.runs.folder import RunFolder
 from latentia.runs.settings import plain
 from latentia.runs.training import train
 from latentia.training import Progress, hardware, source_version, write_record
+from latentia.workers import parallel_backend, threads_each
 
 COUNTERS = ("pass", "step", "seconds", "loss")
 """What a history has besides figures of the held-out images."""
@@ -89,48 +87,25 @@ def cross_validate(
     for number, one in enumerate(each, start=1):  # all before any: a training may take hours
         RunFolder(path=fold_folder(folder, number)).check(one, resume=resume)
     # Dask's workers go by their own number of threads.
-    threads = None if cluster else max(1, (os.cpu_count() or 1) // workers)
+    threads = None if cluster else threads_each(workers)
     if workers == 1 and cluster is None:
         results = (_train_fold(one, folder, resume, None, on_progress) for one in each)
         return _gather(results, configuration, folder, on_fold)
-    with _backend(cluster):
-        parallel = joblib.Parallel(n_jobs=-1 if cluster else workers, return_as="generator_unordered")
-        done = parallel(joblib.delayed(_train_fold)(one, folder, resume, threads) for one in each)
-        return _gather(done, configuration, folder, on_fold)
+    try:
+        with parallel_backend(cluster):
+            parallel = joblib.Parallel(n_jobs=-1 if cluster else workers, return_as="generator_unordered")
+            done = parallel(joblib.delayed(_train_fold)(one, folder, resume, threads) for one in each)
+            return _gather(done, configuration, folder, on_fold)
+    except WorkerLost as error:
+        raise TrainingError(
+            "A process that trained a fold came to its end from outside, as happens where memory is too small; fewer "
+            "workers need less of it. The same command with --resume goes on."
+        ) from error
 
 
 def fold_folder(folder: Path, number: int) -> Path:
     """Where the run of a fold is."""
     return folder / f"fold-{number}"
-
-
-@contextmanager
-def _backend(cluster: str | None) -> Iterator[None]:
-    """Let joblib work on processes of this machine, or on a Dask cluster."""
-    lost = (
-        "A process that trained a fold came to its end from outside, as happens where memory is too small; fewer "
-        "workers need less of it. The same command with --resume goes on."
-    )
-    if cluster is None:
-        try:
-            with joblib.parallel_config(backend="loky"):
-                yield
-        except BrokenExecutor as error:
-            raise TrainingError(lost) from error
-        return
-    try:
-        from distributed import Client, KilledWorker
-    except ImportError as error:
-        raise SettingError("A cluster needs Dask: pip install 'latentia[cluster]'.") from error
-    try:
-        client = Client(cluster, timeout=10)  # type: ignore[no-untyped-call]  # Dask comes without types
-    except (OSError, ValueError) as error:
-        raise SettingError(f"There is no Dask scheduler at {cluster}: {error}") from error
-    try:
-        with client, joblib.parallel_config(backend="dask", client=client, wait_for_workers_timeout=60):
-            yield
-    except KilledWorker as error:
-        raise TrainingError(lost) from error
 
 
 def _train_fold(

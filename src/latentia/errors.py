@@ -25,5 +25,5 @@ class TrainingError(LatentiaError):
     """Training cannot go on; the message names the last good checkpoint."""
 
 
-class WorkerLost(LatentiaError):
+class LostWorkerError(LatentiaError):
     """A process that worked on a part came to its end from outside."""

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import joblib
 
-from latentia.errors import SettingError, WorkerLost
+from latentia.errors import SettingError, LostWorkerError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -28,7 +28,7 @@ def threads_each(workers: int) -> int:
 def parallel_backend(cluster: str | None) -> Iterator[None]:
     """Let joblib work on processes of this machine, or on the Dask cluster whose scheduler has this address.
 
-    Errors: WorkerLost where a process died that had work; SettingError where there is no such cluster.
+    Errors: LostWorkerError where a process died that had work; SettingError where there is no such cluster.
     """
     lost = "A process came to its end from outside, as happens where memory is too small."
     if cluster is None:
@@ -36,7 +36,7 @@ def parallel_backend(cluster: str | None) -> Iterator[None]:
             with joblib.parallel_config(backend="loky"):
                 yield
         except BrokenExecutor as error:
-            raise WorkerLost(lost) from error
+            raise LostWorkerError(lost) from error
         return
     try:
         from distributed import Client, KilledWorker
@@ -51,7 +51,7 @@ def parallel_backend(cluster: str | None) -> Iterator[None]:
         with client, joblib.parallel_config(backend="dask", client=client, wait_for_workers_timeout=60):
             yield
     except (KilledWorker, FutureCancelledError) as error:
-        raise WorkerLost(lost) from error
+        raise LostWorkerError(lost) from error
 
 
 def share_out(
@@ -110,7 +110,7 @@ class _Crew(Generic[Task, Result]):
                 for place, result in parallel(self._handed_out()):
                     self._done.add(place)
                     yield place, result
-        except WorkerLost:
+        except LostWorkerError:
             return
 
     def _handed_out(self) -> Iterator[Any]:

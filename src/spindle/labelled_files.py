@@ -11,14 +11,11 @@ from spindle.errors import LabelError, RecordingError, SettingError, SpindleErro
 from spindle.labels import read_labels
 from spindle.montage import choose_montage
 from spindle.options import ChannelOptions
-from spindle.reading import read_recording
+from spindle.reading import RECORDING_SUFFIXES, read_recording
 from spindle.recording import Montage, Recording
 from spindle.signals import load_signals
 from spindle.spectrogram import RowChoice, time_frequency
 from spindle.training_set import LabelledRecording
-
-RECORDING_SUFFIXES = (".edf", ".bdf", ".rec", ".npz", ".parquet")
-"""What is looked for in a folder; a file without labels beside it is passed over there."""
 
 LABEL_ENDINGS = ("_labels.csv", "_labels.tsv", "_labels.txt", "_labels.edf", "_events.tsv", ".csv", ".tsv", ".txt")
 """A recording's labels bear its name with one of these in place of its suffix."""

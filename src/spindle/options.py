@@ -73,6 +73,22 @@ class ResultOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BatchOptions:
+    """Several recordings."""
+
+    list: Path | None = option(
+        None, "recordings to score: a text with one on each line, or a table with a column 'recording'", metavar="FILE"
+    )
+    workers: int = option(1, "recordings scored at a time, each by a process of its own", metavar="COUNT")
+    cluster: str | None = option(None, "score on a Dask cluster, given its scheduler's address", metavar="ADDRESS")
+    again: bool = option(False, "score also those whose results are there already")
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise SettingError(f"There must be at least one worker, not {self.workers}.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
     """Training."""
 

@@ -11,6 +11,8 @@ from spindle.mne_reader import read_mne
 from spindle.recording import Recording
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt")
+RECORDING_SUFFIXES = (".edf", ".bdf", ".rec", ".npz", ".parquet")
+"""What a folder is searched for. A table of text in it may as well hold labels or results, so it is named by itself."""
 FOLDER_SUFFIXES = (".mff", ".ds")
 """Recordings that are folders; MNE reads them."""
 

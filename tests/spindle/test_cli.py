@@ -23,7 +23,10 @@ BY_PLACE = {"score": {"recording"}, "train": {"recordings", "config"}, "evaluate
 SEE = "see spindle score --help."
 HOOKS = {"progress"}
 # Options that write what a function returns.
-FILES = {"score": {"out", "formats", "report", "figure"}, "evaluate": {"json", "csv", "figures", "from_hour"}}
+FILES = {
+    "score": {"out", "formats", "report", "figure", "list", "workers", "cluster", "again"},
+    "evaluate": {"json", "csv", "figures", "from_hour"},
+}
 
 
 def help_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:

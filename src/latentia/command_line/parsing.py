@@ -15,6 +15,7 @@ from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 import jsonargparse
 from jsonargparse import ActionYesNo, ArgumentParser, DefaultHelpFormatter, Namespace
 
+from latentia.command_line.options import name_of
 from latentia.errors import SettingError
 
 Run = Callable[..., int]
@@ -104,9 +105,11 @@ def _add(target: Any, field: dataclasses.Field[Any], kind: Any) -> None:
     several = get_origin(kind) is tuple and not known.get("parse")
     read = known.get("parse") or _reader(get_args(kind)[0] if several else kind)
     if known.get("positional"):
-        target.add_argument(field.name, type=read, nargs="+" if several else None, **extra)
+        target.add_argument(
+            field.name, type=read, nargs=("*" if known["least"] == 0 else "+") if several else None, **extra
+        )
         return
-    flag = f"--{field.name.replace('_', '-')}"
+    flag = f"--{name_of(field).replace('_', '-')}"
     if kind is bool:
         target.add_argument(flag, action=ActionYesNo(no_prefix="no-"), default=default, **extra)
     elif several:
@@ -129,7 +132,7 @@ def _path(text: str | Path) -> Path:
 
 def _record(kind: Any, namespace: Namespace) -> Any:
     hints = get_type_hints(kind)
-    values = {field.name: getattr(namespace, field.name) for field in dataclasses.fields(kind)}
+    values = {field.name: getattr(namespace, name_of(field)) for field in dataclasses.fields(kind)}
     return kind(**{name: _tuple(hints[name], one) if isinstance(one, list) else one for name, one in values.items()})
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import joblib
 import torch
 
-from latentia.errors import LatentiaError, SettingError, TrainingError, WorkerLost
+from latentia.errors import LatentiaError, SettingError, TrainingError, LostWorkerError
 from latentia.runs.configuration import Configuration
 from latentia.runs.fold import Fold
 from latentia.runs.folder import RunFolder
@@ -96,7 +96,7 @@ def cross_validate(
             parallel = joblib.Parallel(n_jobs=-1 if cluster else workers, return_as="generator_unordered")
             done = parallel(joblib.delayed(_train_fold)(one, folder, resume, threads) for one in each)
             return _gather(done, configuration, folder, on_fold)
-    except WorkerLost as error:
+    except LostWorkerError as error:
         raise TrainingError(
             "A process that trained a fold came to its end from outside, as happens where memory is too small; fewer "
             "workers need less of it. The same command with --resume goes on."

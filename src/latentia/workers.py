@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import joblib
 
-from latentia.errors import SettingError, LostWorkerError
+from latentia.errors import LostWorkerError, SettingError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

@@ -1,8 +1,8 @@
 """The five commands from Python, with the names and defaults of the command line.
 
-`spindle.score`, `spindle.train`, `spindle.evaluate`, `spindle.simulate` and `spindle.report` are these functions. They
-say nothing on the screen and raise a `latentia.errors.LatentiaError`, mostly of its branch `SpindleError`, where the
-command line prints one sentence.
+`spindle.score`, `spindle.train`, `spindle.evaluate`, `spindle.simulate` and `spindle.report` are these functions, and
+`spindle.score_many` is `spindle score` with several recordings. They say nothing on the screen and raise a
+`latentia.errors.LatentiaError`, mostly of its branch `SpindleError`, where the command line prints one sentence.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from latentia.errors import LatentiaError
 from latentia.folders import make_folder, remove_if_empty
 from spindle.agreement import Evaluation
 from spindle.agreement import evaluate as compare
+from spindle.batch import ScoringOptions, Show, score_recordings
+from spindle.batch_files import find_recordings
+from spindle.batch_summary import Row
 from spindle.errors import ChannelError, SettingError
 from spindle.hypnogram import Hypnogram
 from spindle.labelled_files import LabelledFile, find_labelled, read_all_labelled
@@ -24,7 +27,7 @@ from spindle.labels import read_labels
 from spindle.markov import Transitions
 from spindle.model_file import SpindleModel, load_model, starter_model
 from spindle.montage import choose_montage, choose_montages
-from spindle.options import ChannelOptions, CohortName, SimulationOptions
+from spindle.options import BatchOptions, ChannelOptions, CohortName, MethodOptions, ResultOptions, SimulationOptions
 from spindle.outputs import is_scores_csv, read_scores_csv, report_of
 from spindle.reading import read_recording
 from spindle.recording import Montage, Recording
@@ -34,10 +37,44 @@ from spindle.simulation.folders import simulate_files
 from spindle.training import DATA, TrainingConfig, TrainingProgress
 from spindle.training import train as train_networks
 
-__all__ = ["Compared", "compare_files", "evaluate", "report", "score", "simulate", "train", "train_on_files"]
+__all__ = [
+    "Compared",
+    "compare_files",
+    "evaluate",
+    "report",
+    "score",
+    "score_many",
+    "simulate",
+    "train",
+    "train_on_files",
+]
 
 STARTER = "starter"
 """The name of the model that comes with the package, as a base for training."""
+
+
+def score_many(
+    recordings: Sequence[Path | str],
+    *,
+    channels: ChannelOptions | None = None,
+    method: MethodOptions | None = None,
+    results: ResultOptions | None = None,
+    workers: int = 1,
+    cluster: str | None = None,
+    again: bool = False,
+    progress: Show = lambda what, share, detail: None,
+) -> tuple[Row, ...]:
+    """Score recordings, and folders of such, as the command line does, and return a row for each animal.
+
+    Results go to `results.out`, with a `summary.csv`; those that are there already are kept, unless `again`. The three
+    records have the fields of the command line's options. What goes wrong with a recording is in its row.
+    Errors: those of `spindle.batch_files.find_recordings` and `spindle.batch.score_recordings`.
+    """
+    options = ScoringOptions(
+        channels=channels or ChannelOptions(), method=method or MethodOptions(), results=results or ResultOptions()
+    )
+    batch = BatchOptions(workers=workers, cluster=cluster, again=again)
+    return score_recordings(find_recordings([Path(one) for one in recordings]), options, batch, progress=progress)
 
 
 def train(

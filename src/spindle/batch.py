@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from latentia.command_line.screen import sentence_of
 from latentia.errors import LatentiaError
@@ -36,6 +36,8 @@ LOST = (
     "workers need less of it."
 )
 
+_Options = TypeVar("_Options", ChannelOptions, MethodOptions, ResultOptions)
+
 _Failure = (LatentiaError, OSError, MemoryError)
 """What may go wrong with one recording, and need not with the next."""
 
@@ -47,6 +49,14 @@ class ScoringOptions:
     channels: ChannelOptions = field(default_factory=ChannelOptions)
     method: MethodOptions = field(default_factory=MethodOptions)
     results: ResultOptions = field(default_factory=ResultOptions)
+
+    def absolute(self) -> ScoringOptions:
+        """The same with names of files that hold in every working folder."""
+        return ScoringOptions(
+            channels=_with_absolute_paths(self.channels),
+            method=_with_absolute_paths(self.method),
+            results=_with_absolute_paths(self.results),
+        )
 
 
 def score_recordings(
@@ -73,8 +83,8 @@ def score_recordings(
     found: dict[int, tuple[Row, ...]] = {}
 
     def take(place: int, rows: tuple[Row, ...]) -> None:
-        found[place] = rows
-        on_rows(rows)
+        found[place] = tuple(replace(row, recording=str(recordings[place])) for row in rows)
+        on_rows(found[place])
         progress("Scoring recordings", len(found) / len(recordings), "")
 
     for place, path in enumerate(recordings):
@@ -200,7 +210,9 @@ def _side_by_side(
     from latentia.workers import share_out, threads_each
 
     threads = None if batch.cluster else threads_each(batch.workers)  # a cluster's workers know their own share
-    tasks = [_Task(path=path, options=options, settings=settings, threads=threads) for path in recordings]
+    # Workers may live longer than this call, in the working folder of another.
+    options = options.absolute()
+    tasks = [_Task(path=path.absolute(), options=options, settings=settings, threads=threads) for path in recordings]
     for place, rows in share_out(_score_task, tasks, workers=batch.workers, cluster=batch.cluster):
         yield place, (Row.failed(recordings[place], LOST),) if rows is None else rows
 
@@ -211,6 +223,12 @@ def _score_task(task: _Task) -> tuple[Row, ...]:
     if task.threads is not None:
         torch.set_num_threads(min(task.threads, torch.get_num_threads()))
     return FileScorer(task.options).score(task.path, task.settings)
+
+
+def _with_absolute_paths(options: _Options) -> _Options:
+    values = {one.name: getattr(options, one.name) for one in fields(options)}
+    paths: dict[str, Any] = {name: value.absolute() for name, value in values.items() if isinstance(value, Path)}
+    return replace(options, **paths)
 
 
 def _load(options: MethodOptions) -> Method:

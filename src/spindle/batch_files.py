@@ -45,9 +45,8 @@ def recordings_in(folder: Path) -> list[Path]:
     """
     found = [path for path in sorted(folder.iterdir()) if _may_be_recording(path)]
     if not found:
-        raise RecordingError(
-            f"{folder} is a folder without any recording that ends in {', '.join(RECORDING_SUFFIXES)}; others can be named one by one."
-        )
+        endings = ", ".join(RECORDING_SUFFIXES)
+        raise RecordingError(f"{folder} is a folder without a recording ({endings}); others can be named one by one.")
     return found
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import joblib
 import torch
 
-from latentia.errors import LatentiaError, SettingError, TrainingError, LostWorkerError
+from latentia.errors import LatentiaError, LostWorkerError, SettingError, TrainingError
 from latentia.runs.configuration import Configuration
 from latentia.runs.fold import Fold
 from latentia.runs.folder import RunFolder

@@ -1,4 +1,4 @@
-"""The five commands from Python, with the names and defaults of the command line.
+"""The commands from Python, with the names and defaults of the command line.
 
 `spindle.score`, `spindle.train`, `spindle.evaluate`, `spindle.simulate` and `spindle.report` are these functions, and
 `spindle.score_many` is `spindle score` with several recordings. They say nothing on the screen and raise a
@@ -20,6 +20,8 @@ from spindle.agreement import evaluate as compare
 from spindle.batch import ScoringOptions, Show, score_recordings
 from spindle.batch_files import find_recordings
 from spindle.batch_summary import Row
+from spindle.curve import CurveSettings, LearningCurve, measure_curve
+from spindle.curve_figure import write_curve
 from spindle.errors import ChannelError, SettingError
 from spindle.hypnogram import Hypnogram
 from spindle.labelled_files import LabelledFile, find_labelled, read_all_labelled
@@ -41,6 +43,8 @@ __all__ = [
     "Compared",
     "compare_files",
     "evaluate",
+    "learning_curve",
+    "model_to_start_from",
     "report",
     "score",
     "score_many",
@@ -49,8 +53,8 @@ __all__ = [
     "train_on_files",
 ]
 
-STARTER = "starter"
-"""The name of the model that comes with the package, as a base for training."""
+STARTER, NOTHING = "starter", "nothing"
+"""Names of what a training starts from: the model that comes with the package, and new weights."""
 
 
 def score_many(
@@ -114,12 +118,42 @@ def train_on_files(
 ) -> SpindleModel:
     """Train on these files; `progress` tells of reading, `on_progress` of training."""
     recordings = read_all_labelled(files, channels, config.rows, progress=progress)
-    started_from = _base(base)
+    started_from = model_to_start_from(base)
     try:
         return train_networks(recordings, config, run, resume=resume, base=started_from, on_progress=on_progress)
     except LatentiaError:
         remove_if_empty(run / DATA, run)
         raise
+
+
+def learning_curve(
+    recordings: Sequence[Path | str],
+    *,
+    animals: Sequence[int] = (1, 2, 4),
+    repeats: int = 3,
+    base: Path | str | SpindleModel = STARTER,
+    out: Path | str = "learning-curve",
+    eeg: Sequence[str] = (),
+    emg: str | None = None,
+    by_position: bool = False,
+    rate_hz: float | None = None,
+    config: TrainingConfig | None = None,
+) -> LearningCurve:
+    """Measure what learning from one, two, four animals brings on others, and keep curve and models in `out`.
+
+    Recordings, or folders of such, have their labels beside them. The same call goes on after an interruption.
+    Errors: those of reading and of `spindle.curve.measure_curve`.
+    """
+    settings = CurveSettings(
+        sizes=tuple(animals),
+        repeats=repeats,
+        base=model_to_start_from(base),
+        config=config or TrainingConfig(),
+    )
+    channels = ChannelOptions(eeg=tuple(eeg), emg=emg, by_position=by_position, rate_hz=rate_hz)
+    curve = measure_curve(find_labelled([Path(one) for one in recordings]), channels, settings, Path(out))
+    write_curve(curve, Path(out))
+    return curve
 
 
 def evaluate(
@@ -264,7 +298,10 @@ def _montage_of(scores: Path, montages: Sequence[Montage]) -> Montage:
     return found[0]
 
 
-def _base(base: Path | str | SpindleModel | None) -> SpindleModel | None:
+def model_to_start_from(base: Path | str | SpindleModel | None) -> SpindleModel | None:
+    """Load the model that is named by its file, "starter", or "nothing". Errors: ModelError."""
     if base is None or isinstance(base, SpindleModel):
         return base
+    if str(base) == NOTHING:
+        return None
     return starter_model() if str(base) == STARTER else load_model(Path(base).expanduser())

@@ -9,6 +9,7 @@ from latentia.command_line.program import Program
 COMMANDS = {
     "score": "score recordings: wake, NREM, REM and artifacts, with probabilities and a report",
     "train": "train a model on recordings that you labelled",
+    "learning-curve": "see what labelling more animals would bring",
     "evaluate": "compare a scoring with the labels of experts",
     "simulate": "simulate recordings with known states",
     "report": "write the report of a scoring again",

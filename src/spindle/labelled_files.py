@@ -51,7 +51,7 @@ def check_labelled(file: LabelledFile, channels: ChannelOptions) -> str:
 
     Errors: RecordingError, ChannelError, or LabelError where labels and recording differ in length.
     """
-    opened, montage = _open(file, channels)
+    opened, montage = open_labelled(file, channels)
     experts = read_labels(file.labels, epochs=montage.epochs, recording=opened.name)
     count = "one expert" if len(experts) == 1 else f"{len(experts)} experts"
     return f"{file.recording.name}: {montage.epochs:,} epochs, labelled by {count} in {file.labels.name}."
@@ -59,7 +59,7 @@ def check_labelled(file: LabelledFile, channels: ChannelOptions) -> str:
 
 def read_labelled(file: LabelledFile, channels: ChannelOptions, rows: RowChoice) -> LabelledRecording:
     """Read signals and labels. Errors: those of `check_labelled`, and of reading the signals."""
-    opened, montage = _open(file, channels)
+    opened, montage = open_labelled(file, channels)
     images = time_frequency(load_signals(montage), rows=rows)
     hypnograms = read_labels(file.labels, epochs=len(images), recording=opened.name)
     return LabelledRecording(name=opened.name, time_frequency=images, hypnograms=hypnograms)
@@ -82,7 +82,8 @@ def read_all_labelled(
             raise error if name in str(error) else type(error)(f"{name}: {error}") from error
 
 
-def _open(file: LabelledFile, channels: ChannelOptions) -> tuple[Recording, Montage]:
+def open_labelled(file: LabelledFile, channels: ChannelOptions) -> tuple[Recording, Montage]:
+    """Open a recording and choose its channels. Errors: RecordingError, ChannelError."""
     named: dict[str, Any] = asdict(channels)
     opened = read_recording(file.recording, rate_hz=named.pop("rate_hz"))
     return opened, choose_montage(opened, **named)

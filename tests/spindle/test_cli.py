@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from dataclasses import Field
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import spindle
+from latentia.command_line.options import name_of
 from spindle.cli import COMMANDS, main
 from spindle.options import TrainingOptions
 from spindle.training import TrainingConfig
@@ -18,8 +21,10 @@ from spindle.training import TrainingConfig
 HEAVY = ("torch", "bokeh", "matplotlib", "mne")
 
 # Parameters that are no option: what the command takes by its place, and hooks for programs.
-BY_PLACE = {"score": {"recording"}, "train": {"recordings", "config"}, "evaluate": {"scoring", "labels"},
-            "simulate": set(), "report": {"recording", "scores"}}  # fmt: skip
+BY_PLACE = {
+    "score": {"recording"}, "train": {"recordings", "config"}, "learning-curve": {"recordings", "config"},
+    "evaluate": {"scoring", "labels"}, "simulate": set(), "report": {"recording", "scores"},
+}  # fmt: skip
 SEE = "see spindle score --help."
 HOOKS = {"progress"}
 # Options that write what a function returns.
@@ -34,14 +39,19 @@ def help_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return capsys.readouterr().out
 
 
-def options(command: str) -> dict[str, object]:
-    """Every option of a command with its default, from the records that it takes."""
-    run = import_module(f"spindle.commands.{command}").run
+def declared(command: str) -> list[Field[Any]]:
+    """Every option of a command, from the records that it takes."""
+    run = import_module(f"spindle.commands.{command.replace('-', '_')}").run
     records = inspect.get_annotations(run, eval_str=True)
     fields = [
         field for name, kind in records.items() if name != "return" for field in kind.__dataclass_fields__.values()
     ]
-    return {field.name: field.default for field in fields if not field.metadata.get("positional")}
+    return [field for field in fields if not field.metadata.get("positional")]
+
+
+def options(command: str) -> dict[str, object]:
+    """Every option with its default."""
+    return {field.name: field.default for field in declared(command)}
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
@@ -62,14 +72,14 @@ def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[s
 def test_every_command_has_help_that_names_its_options(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     printed = help_of(capsys, command)
     assert printed.startswith(f"usage: spindle {command} ")
-    assert all(f"--{name.replace('_', '-')}" in printed for name in options(command))
+    assert all(f"--{name_of(field).replace('_', '-')}" in printed for field in declared(command))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_python_and_the_command_line_share_names_and_defaults(command: str) -> None:
-    function = getattr(spindle, command)
+    function = getattr(spindle, command.replace("-", "_"))
     flags = {name: value for name, value in options(command).items() if name not in FILES.get(command, set())}
-    if command == "train":
+    if command in ("train", "learning-curve"):
         flags = {name: value for name, value in flags.items() if name not in TrainingOptions.__dataclass_fields__}
     parameters = {
         name: parameter.default
@@ -186,9 +196,10 @@ def test_the_package_can_be_run_as_a_module() -> None:
     assert done.stderr == "spindle: There is no command nonsense; see spindle --help.\n"
 
 
-def test_the_package_offers_the_five_functions_and_refuses_others() -> None:
-    assert set(COMMANDS) <= set(dir(spindle))
-    assert all(callable(getattr(spindle, command)) for command in COMMANDS)
+def test_the_package_offers_a_function_for_each_command_and_refuses_others() -> None:
+    functions = {command.replace("-", "_") for command in COMMANDS}
+    assert functions <= set(dir(spindle))
+    assert all(callable(getattr(spindle, name)) for name in functions)
     with pytest.raises(AttributeError, match="no attribute 'scores_of'"):
         _ = spindle.scores_of
 

@@ -34,7 +34,12 @@ class Arguments:
         Path("training"), "folder for the model, its record and its history; one training each", metavar="FOLDER"
     )
     resume: bool = option(False, "go on with the interrupted training in that folder")
-    base: str | None = option(None, "a model to start from: a file, or starter for the starter model", metavar="MODEL")
+    base: str | None = option(
+        None,
+        "a model to start from: a file, or starter for the one that comes with the package",
+        metavar="MODEL",
+        flag="from",
+    )
 
 
 def run(arguments: Arguments, channels: ChannelOptions, training: TrainingOptions) -> int:

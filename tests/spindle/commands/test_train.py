@@ -70,7 +70,7 @@ def test_labels_can_be_named_one_by_one(spindle: Spindle, laboratory: Path, caps
 
 def test_training_can_start_from_a_model(spindle: Spindle, laboratory: Path, model_file: Path) -> None:
     # So small a step leaves the base's weights as they are, to what half precision shows.
-    words = ("--base", model_file, "--learning-rate", "1e-12", "--run", "run")
+    words = ("--from", model_file, "--learning-rate", "1e-12", "--run", "run")
     assert spindle("train", laboratory, *words, *QUICK) == 0
     base, trained = load_file(model_file), load_file("run/model.safetensors")
     for name, values in base.items():

@@ -58,7 +58,7 @@ def draw_curve(curve: LearningCurve) -> Figure:
     for stage in STAGES:
         _line(right, curve, f"f1_{stage}", COLOURS[stage], MARKS[stage], LABELS[stage])
     right.set_title("F1 of each state", fontsize=10)
-    right.legend(frameon=False, fontsize=8, loc="lower right")
+    right.legend(frameon=False, fontsize=8, loc="best")
     for axes in (left, right):
         axes.set_xticks(range(len(curve.sizes)), [str(size) if size else curve.start for size in curve.sizes])
         axes.set_xlabel("animals that it learned from")

@@ -21,7 +21,6 @@ from spindle.batch import ScoringOptions, Show, score_recordings
 from spindle.batch_files import find_recordings
 from spindle.batch_summary import Row
 from spindle.curve import CurveSettings, LearningCurve, measure_curve
-from spindle.curve_figure import write_curve
 from spindle.errors import ChannelError, SettingError
 from spindle.hypnogram import Hypnogram
 from spindle.labelled_files import LabelledFile, find_labelled, read_all_labelled
@@ -144,6 +143,8 @@ def learning_curve(
     Recordings, or folders of such, have their labels beside them. The same call goes on after an interruption.
     Errors: those of reading and of `spindle.curve.measure_curve`.
     """
+    from spindle.curve_figure import write_curve  # matplotlib and pandas, which nothing else here needs
+
     settings = CurveSettings(
         sizes=tuple(animals),
         repeats=repeats,

@@ -1,7 +1,7 @@
 """SPINDLE: from a rodent's EEG and EMG to a hypnogram that can be trusted.
 
-The commands of `spindle` as functions: `score`, `train`, `evaluate`, `simulate`, `report`. They are loaded when they
-are asked for, because torch takes a second or two.
+The commands of `spindle` as functions: `score`, `train`, `evaluate`, `analyze`, `simulate`, `report`. They are loaded
+when they are asked for, because torch takes a second or two.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spindle.api import evaluate, report, score, simulate, train
+    from spindle.api import analyze, evaluate, report, score, simulate, train
 
-__all__ = ["evaluate", "report", "score", "simulate", "train"]
+__all__ = ["analyze", "evaluate", "report", "score", "simulate", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ COMMANDS = {
     "score": "score recordings: wake, NREM, REM and artifacts, with probabilities and a report",
     "train": "train a model on recordings that you labelled",
     "evaluate": "compare a scoring with the labels of experts",
+    "analyze": "compare groups of scored animals: architecture, timing and spectra of sleep",
     "simulate": "simulate recordings with known states",
     "report": "write the report of a scoring again",
 }

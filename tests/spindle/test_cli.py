@@ -12,14 +12,14 @@ import pytest
 
 import spindle
 from spindle.cli import COMMANDS, main
-from spindle.options import TrainingOptions
+from spindle.options import AnalysisOptions, TrainingOptions
 from spindle.training import TrainingConfig
 
 HEAVY = ("torch", "bokeh", "matplotlib", "mne")
 
 # Parameters that are no option: what the command takes by its place, and hooks for programs.
 BY_PLACE = {"score": {"recording"}, "train": {"recordings", "config"}, "evaluate": {"scoring", "labels"},
-            "simulate": set(), "report": {"recording", "scores"}}  # fmt: skip
+            "analyze": {"cohort", "settings"}, "simulate": set(), "report": {"recording", "scores"}}  # fmt: skip
 SEE = "see spindle score --help."
 HOOKS = {"progress"}
 # Options that write what a function returns.
@@ -68,6 +68,8 @@ def test_python_and_the_command_line_share_names_and_defaults(command: str) -> N
     flags = {name: value for name, value in options(command).items() if name not in FILES.get(command, set())}
     if command == "train":
         flags = {name: value for name, value in flags.items() if name not in TrainingOptions.__dataclass_fields__}
+    if command == "analyze":
+        flags = {name: value for name, value in flags.items() if name not in AnalysisOptions.__dataclass_fields__}
     parameters = {
         name: parameter.default
         for name, parameter in inspect.signature(function).parameters.items()

@@ -11,7 +11,7 @@ from spindle.cohorts.comparisons import Comparisons, compare, eegs_of
 from spindle.cohorts.figures import architecture_figure, timing_figure
 from spindle.cohorts.looks import Drawn
 from spindle.cohorts.measure import Measured, measure
-from spindle.cohorts.page import write_page
+from spindle.cohorts.page import Picture, write_page
 from spindle.cohorts.pool import Pool, pool, write_frame, write_tables
 from spindle.cohorts.spectral_figures import preprocessing_figure, profiles_figure, spectra_figure
 from spindle.cohorts.table import CohortRow, CohortTable, FailedRow, parse_time, read_cohort_table
@@ -50,25 +50,45 @@ def analyze_cohort(
     animal is left; SettingError; OutputError.
     """
     options = options or AnalysisOptions()
+    pooled = measure_cohort(cohort, out, scores=scores, channels=channels, options=options, progress=progress)
+    progress("Comparing", 0.0)
+    comparisons = compare(pooled, options)
+    progress("Drawing", 0.0)
+    for folder in (TABLES, FIGURES):
+        make_folder(out / folder)
+    tables = write_tables(pooled, out / TABLES)
+    for name, frame in comparisons.tables().items():
+        tables.append(out / TABLES / f"{name}.csv")
+        write_frame(frame, tables[-1])
+    drawn = draw(pooled, comparisons, options)
+    figures = {one.name: save_figure(one.figure, out / FIGURES / one.name, one.data) for one in drawn}
+    pictures = [Picture(title=one.title, caption=one.caption, svg=figures[one.name][1]) for one in drawn]
+    write_page(out / PAGE, cohort.stem, pooled, comparisons, pictures, options)
+    return Analysis(
+        pool=pooled,
+        comparisons=comparisons,
+        page=out / PAGE,
+        tables=tuple(tables),
+        figures=tuple(path for paths in figures.values() for path in paths),
+    )
+
+
+def measure_cohort(
+    cohort: Path,
+    out: Path,
+    *,
+    scores: Path | None = None,
+    channels: ChannelOptions | None = None,
+    options: AnalysisOptions,
+    progress: Progress = lambda what, share: None,
+) -> Pool:
+    """Measure every animal of a cohort, and keep what was measured in `out`. Errors: those of `analyze_cohort`."""
     lights_on = None if options.lights_on is None else parse_time(options.lights_on)
     table = read_cohort_table(cohort, scores=scores, lights_on=lights_on)
     check_output_folder(out)
     make_folder(out / WORK)
     measured, failed = _measure_all(table, channels or ChannelOptions(), options, out / WORK, progress)
-    pooled = pool(table, measured, failed, options.reference)
-    progress("Comparing", 0.0)
-    comparisons = compare(pooled, options)
-    progress("Drawing", 0.0)
-    drawn = draw(pooled, comparisons, options)
-    for folder in (TABLES, FIGURES):
-        make_folder(out / folder)
-    tables = write_tables(pooled, out / TABLES)
-    for name, frame in comparisons.tables().items():
-        write_frame(frame, out / TABLES / f"{name}.csv")
-        tables.append(out / TABLES / f"{name}.csv")
-    figures = [path for one in drawn for path in save_figure(one.figure, out / FIGURES / one.name, one.data)]
-    write_page(out / PAGE, cohort.stem, pooled, comparisons, drawn, options)
-    return Analysis(pool=pooled, comparisons=comparisons, page=out / PAGE, tables=tuple(tables), figures=tuple(figures))
+    return pool(table, measured, failed, options.reference)
 
 
 def draw(pooled: Pool, comparisons: Comparisons, options: AnalysisOptions) -> list[Drawn]:

@@ -180,9 +180,9 @@ def _check_length(hypnogram: Hypnogram, montage: Montage, path: Path, recording:
 def _architecture(
     hypnogram: Hypnogram, recording: Recording, row: CohortRow, options: AnalysisOptions, bin_h: float
 ) -> SleepArchitecture:
-    cycle = row.lights_on and LightCycle(
-        lights_on=row.lights_on, light_h=options.light_hours, dark_h=options.dark_hours
-    )
+    cycle = None
+    if row.lights_on is not None:
+        cycle = LightCycle(lights_on=row.lights_on, light_h=options.light_hours, dark_h=options.dark_hours)
     settings = ArchitectureSettings(
         bin_h=bin_h,
         shortest_bout_epochs=options.shortest_bout,

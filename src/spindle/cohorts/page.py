@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from jinja2 import Environment, StrictUndefined
 
 from latentia.files import atomic_path
 from spindle.cohorts.comparisons import Comparisons, marked
-from spindle.cohorts.looks import Drawn
 from spindle.cohorts.pool import Pool
 from spindle.errors import OutputError
-from spindle.figure_files import save_picture
 from spindle.options import AnalysisOptions
+from spindle.statistics.cohort import ALPHA
 from spindle.statistics.words import number
 
-LEVEL = 0.05
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A figure of the page; `svg` is its file."""
+
+    title: str
+    caption: str
+    svg: Path
 
 
 def write_page(
-    path: Path, name: str, pooled: Pool, comparisons: Comparisons, drawn: Sequence[Drawn], options: AnalysisOptions
+    path: Path, name: str, pooled: Pool, comparisons: Comparisons, pictures: Sequence[Picture], options: AnalysisOptions
 ) -> None:
     """Write the page of a cohort, whole or not at all. Errors: OutputError."""
-    page = cohort_page(name, pooled, comparisons, drawn, options)
+    page = cohort_page(name, pooled, comparisons, pictures, options)
     try:
         with atomic_path(path) as temporary:
             temporary.write_text(page, encoding="utf-8", newline="\n")
@@ -35,7 +41,7 @@ def write_page(
 
 
 def cohort_page(
-    name: str, pooled: Pool, comparisons: Comparisons, drawn: Sequence[Drawn], options: AnalysisOptions
+    name: str, pooled: Pool, comparisons: Comparisons, pictures: Sequence[Picture], options: AnalysisOptions
 ) -> str:
     """Compose the page of `write_page`."""
     template = files("spindle.cohorts").joinpath("page_template.html").read_text(encoding="utf-8")
@@ -52,19 +58,16 @@ def cohort_page(
         tests=len(comparisons.singles),
         timing=[(curves.title, curves.sentences()) for curves in comparisons.timing.values()],
         spectra=[(curves.title, curves.sentences()) for curves in comparisons.spectra.values()],
-        figures=[{"drawn": one, "source": _embedded(one)} for one in drawn],
+        figures=[{"drawn": one, "source": _embedded(one.svg)} for one in pictures],
         method=_method(options),
         clean_above=options.clean_above,
         drop_artifacts=options.drop_artifacts,
     )
 
 
-def _embedded(drawn: Drawn) -> str:
+def _embedded(svg: Path) -> str:
     """A figure as an address that holds all of it; vectors, so that it prints sharp."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "figure.svg"
-        save_picture(drawn.figure, path)
-        return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.read_bytes()).decode('ascii')}"
 
 
 def _animals(pooled: Pool) -> list[dict[str, str]]:
@@ -93,7 +96,7 @@ def _singles(comparisons: Comparisons) -> list[dict[str, object]]:
             "interval": "–" if pair.reason else f"{number(pair.test.ci_low)} to {number(pair.test.ci_high)}",
             "p": pair.reason or marked(pair.p_corrected),
             "effect": "–" if pair.reason else number(pair.hedges_g.g),
-            "differs": pair.p_corrected < LEVEL,
+            "differs": pair.p_corrected < ALPHA,
         }
         for single in comparisons.singles
         for pair in single.comparison.pairs

@@ -21,12 +21,12 @@ START = datetime(2024, 3, 4, 8, 0, 0)
 Animal = Callable[..., None]
 
 
-def signals(seed: int, epochs: int, theta: float) -> list[Channel]:
-    """Two EEGs and an EMG of noise; `theta` is the amplitude of a rhythm at 7 Hz in the EEGs."""
+def signals(seed: int, epochs: int, theta: float, labels: tuple[str, ...]) -> list[Channel]:
+    """EEGs and an EMG of noise; `theta` is the amplitude of a rhythm at 7 Hz in the EEGs."""
     rng = np.random.default_rng(seed)
     seconds = np.arange(epochs * 512) / 128
     rhythm = theta * np.sin(2 * np.pi * 7 * seconds)
-    eegs = [Channel.from_array(name, 50 * rng.normal(size=len(seconds)) + rhythm, 128) for name in ("EEG1", "EEG2")]
+    eegs = [Channel.from_array(name, 50 * rng.normal(size=len(seconds)) + rhythm, 128) for name in labels]
     return [*eegs, Channel.from_array("EMG", 20 * rng.normal(size=len(seconds)), 128)]
 
 
@@ -49,6 +49,11 @@ def write_scores(path: Path, codes: NDArray[np.int64], artifact: NDArray[np.floa
 @pytest.fixture
 def animal(tmp_path: Path) -> Animal:
     """Write NAME.edf and NAME_scores.csv; `states`, repeated, stand for made-up bouts."""
+    return writer(tmp_path)
+
+
+def writer(folder: Path) -> Animal:
+    """Write animals to a folder."""
 
     def make(
         name: str,
@@ -59,24 +64,31 @@ def animal(tmp_path: Path) -> Animal:
         start: datetime | None = START,
         states: tuple[int, ...] | None = None,
         epoch_s: float = 4.0,
+        eegs: tuple[str, ...] = ("EEG",),
     ) -> None:
-        write_edf(tmp_path / f"{name}.edf", signals(seed, epochs, theta), start=start)
+        write_edf(folder / f"{name}.edf", signals(seed, epochs, theta, eegs), start=start)
         rng = np.random.default_rng(seed)
         count = round(epochs * 4 / epoch_s)
         codes = bouts(rng, count) if states is None else np.resize(np.array(states), count)
-        write_scores(tmp_path / f"{name}_scores.csv", codes, rng.beta(1, 4, size=count), epoch_s)
+        write_scores(folder / f"{name}_scores.csv", codes, rng.beta(1, 4, size=count), epoch_s)
 
     return make
 
 
 @pytest.fixture
-def cohort(tmp_path: Path, animal: Animal) -> Path:
+def cohort(tmp_path: Path) -> Path:
     """cohort.csv: three wildtypes and three mutants, which have a stronger rhythm at 7 Hz."""
+    return write_cohort(tmp_path)
+
+
+def write_cohort(folder: Path) -> Path:
+    """Write the animals of a cohort and its table."""
+    animal = writer(folder)
     lines = ["recording,group,lights_on"]
     for place in range(3):
         animal(f"wt{place}", place)
         animal(f"mut{place}", 10 + place, theta=40.0)
         lines += [f"wt{place}.edf,wildtype,08:00", f"mut{place}.edf,mutant,08:00"]
-    path = tmp_path / "cohort.csv"
+    path = folder / "cohort.csv"
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")
     return path

@@ -28,7 +28,7 @@ OPTIONS = AnalysisOptions(bin_hours=0.05, timing_hours=0.1)
 
 @pytest.fixture
 def row(tmp_path: Path, animal: Animal) -> CohortRow:
-    animal("mouse", 1)
+    animal("mouse", 1, eegs=("EEG1", "EEG2"))
     return CohortRow(
         line=2, animal="mouse", group="wt", recording=tmp_path / "mouse.edf", scores=tmp_path / "mouse_scores.csv",
         lights_on=time(8),
@@ -90,7 +90,7 @@ def test_what_was_kept_is_not_taken_where_something_changed(
     elif change == "channels":
         row = replace(row, eeg=("EEG2",))
     elif change == "recording":
-        animal("mouse", 1, theta=30.0)
+        animal("mouse", 1, theta=30.0, eegs=("EEG1", "EEG2"))
     else:
         (kept,) = row.recording.parent.glob("*.json")
         kept.write_text("{", encoding="utf-8")

@@ -1,9 +1,8 @@
 """The six commands from Python, with the names and defaults of the command line.
 
-`spindle.score`, `spindle.train`, `spindle.evaluate`, `spindle.simulate`, `spindle.report` and
-`spindle.analyze` are these functions. They
-say nothing on the screen and raise a `latentia.errors.LatentiaError`, mostly of its branch `SpindleError`, where the
-command line prints one sentence.
+`spindle.score`, `spindle.train`, `spindle.evaluate`, `spindle.analyze`, `spindle.simulate` and `spindle.report` are
+these functions. They say nothing on the screen and raise a `latentia.errors.LatentiaError`, mostly of its branch
+`SpindleError`, where the command line prints one sentence.
 """
 
 from __future__ import annotations

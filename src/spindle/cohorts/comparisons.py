@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -55,6 +55,7 @@ class Curves:
     key: str
     overall: RepeatedMeasures
     bins: BinTests
+    unit: str = ""
     shape_only: bool = False
 
     @property
@@ -66,7 +67,7 @@ class Curves:
     def sentence(self) -> str:
         """Say what was found over all bins."""
         if self.overall.reason is not None or not self.shape_only:
-            return self.overall.in_words(self.title)
+            return self.overall.in_words(self.title, self.unit)
         shape = self.overall.term(INTERACTION)
         differ = "differs in shape" if shape.p < ALPHA else "does not differ demonstrably in shape"
         return f"{capital(self.title)} {differ} between groups ({self.overall.method}, {f_test(shape.test)})."
@@ -163,8 +164,9 @@ def timing_rows(pooled: Pool, state: str) -> pd.DataFrame:
 
 
 def _timing(pooled: Pool, state: str, options: AnalysisOptions) -> Curves:
-    title = f"the share of {LABELS_IN_TEXT[state]} (% of the time)"
-    return _curves(timing_rows(pooled, state), title, f"timing_{state}", options)
+    title = f"the share of {LABELS_IN_TEXT[state]}"
+    curves = _curves(timing_rows(pooled, state), title, f"timing_{state}", options)
+    return replace(curves, unit="percentage points")
 
 
 def _spectrum(pooled: Pool, eeg: int, state: str, options: AnalysisOptions) -> Curves:

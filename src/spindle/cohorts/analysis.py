@@ -123,5 +123,7 @@ def _measure_all(
 
 def _failed(row: CohortRow, error: Exception) -> FailedRow:
     sentence = " ".join(str(error).splitlines())
+    if isinstance(error, OSError):
+        sentence = f"{error.filename or row.recording.name} cannot be read: {error.strerror or error}."
     named = any(name in sentence for name in (row.animal, row.recording.name, row.scores.name))
     return FailedRow(line=row.line, animal=row.animal, reason=sentence if named else f"{row.animal}: {sentence}")

@@ -89,7 +89,7 @@ def _singles(comparisons: Comparisons) -> list[dict[str, object]]:
     """One row of text per quantity and pair of groups."""
     return [
         {
-            "quantity": f"{single.quantity.removeprefix('the ')}{f' ({single.unit})' if single.unit else ''}",
+            "quantity": f"{single.quantity.removeprefix('the ')}{_in_brackets(single.unit)}",
             "first": f"{pair.first.name}: {_spread(pair.first.mean, pair.first.sem)}",
             "second": f"{pair.second.name}: {_spread(pair.second.mean, pair.second.sem)}",
             "difference": "–" if pair.reason else number(pair.difference),
@@ -101,6 +101,11 @@ def _singles(comparisons: Comparisons) -> list[dict[str, object]]:
         for single in comparisons.singles
         for pair in single.comparison.pairs
     ]
+
+
+def _in_brackets(unit: str) -> str:
+    """A unit behind a quantity: a share itself is in percent, only differences of shares are in percentage points."""
+    return f" ({unit.replace('percentage points', '%')})" if unit else ""
 
 
 def _spread(mean: float, sem: float) -> str:

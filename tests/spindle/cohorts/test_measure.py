@@ -12,16 +12,18 @@ import pytest
 
 from spindle.architecture import ArchitectureSettings, LightCycle, sleep_architecture
 from spindle.cohorts import measure as module
+from spindle.cohorts.analysis import measure_cohort
 from spindle.cohorts.measure import Measured, measure
 from spindle.cohorts.table import CohortRow
-from spindle.errors import LabelError, SettingError
+from spindle.edf import write_edf
+from spindle.errors import CohortError, LabelError, SettingError
 from spindle.montage import choose_montage
 from spindle.options import AnalysisOptions, ChannelOptions
 from spindle.outputs import read_scores_csv
 from spindle.reading import read_recording
 from spindle.spectra import state_spectra
 
-from .conftest import START, Animal
+from .conftest import START, Animal, signals, write_scores
 
 OPTIONS = AnalysisOptions(bin_hours=0.05, timing_hours=0.1)
 
@@ -149,3 +151,25 @@ def test_a_missing_state_is_said(animal: Animal, tmp_path: Path) -> None:
     row = CohortRow(line=2, animal="awake", group="wt", recording=tmp_path / "awake.edf",
                     scores=tmp_path / "awake_scores.csv")  # fmt: skip
     assert taken(row).notes == ("'awake' has no epoch of nrem or rem.",)
+
+
+def test_of_a_file_with_several_animals_the_row_says_which_is_meant(tmp_path: Path) -> None:
+    channels = [*signals(1, 20, 0.0, ("EEG09",)), *signals(2, 20, 90.0, ("EEG10",))]
+    emg09, emg10 = (replace(channels[place], label=label) for place, label in ((1, "EMG09"), (3, "EMG10")))
+    write_edf(tmp_path / "mice.edf", [channels[0], emg09, channels[2], emg10], start=START)
+    path = tmp_path / "mice_10_scores.csv"
+    write_scores(path, np.zeros(20, dtype=np.int64), np.full(20, 0.1), 4.0)
+    row = CohortRow(line=2, animal="10", group="wt", recording=tmp_path / "mice.edf", scores=path)
+    assert set(taken(row).spectra.channel) == {"EEG10"}
+    named = replace(row, animal="left cage", eeg=("EEG09",), emg="EMG09")
+    assert set(taken(named).spectra.channel) == {"EEG09"}
+    with pytest.raises(LabelError, match=r"several animals \(09, 10\); name one of them in the column animal"):
+        taken(replace(row, animal="left cage"))
+
+
+def test_scores_that_are_a_folder_are_said_as_one(row: CohortRow, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    table = tmp_path / "cohort.csv"
+    table.write_text("recording,group,scores\nmouse.edf,wt,folder\n", encoding="utf-8")
+    with pytest.raises(CohortError, match=r"The only animal of cohort.csv cannot be analysed; .*folder cannot be read"):
+        measure_cohort(table, tmp_path / "out", options=OPTIONS)

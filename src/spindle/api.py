@@ -1,8 +1,9 @@
 """The commands from Python, with the names and defaults of the command line.
 
-`spindle.score`, `spindle.train`, `spindle.evaluate`, `spindle.simulate` and `spindle.report` are these functions, and
-`spindle.score_many` is `spindle score` with several recordings. They say nothing on the screen and raise a
-`latentia.errors.LatentiaError`, mostly of its branch `SpindleError`, where the command line prints one sentence.
+`spindle.score`, `spindle.train`, `spindle.learning_curve`, `spindle.evaluate`, `spindle.analyze`, `spindle.simulate` and
+`spindle.report` are these functions, and `spindle.score_many` is `spindle score` with several recordings. They say
+nothing on the screen and raise a `latentia.errors.LatentiaError`, mostly of its branch `SpindleError`, where the command
+line prints one sentence.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from latentia.errors import LatentiaError
 from latentia.folders import make_folder, remove_if_empty
@@ -28,7 +30,15 @@ from spindle.labels import read_labels
 from spindle.markov import Transitions
 from spindle.model_file import SpindleModel, load_model, starter_model
 from spindle.montage import choose_montage, choose_montages
-from spindle.options import BatchOptions, ChannelOptions, CohortName, MethodOptions, ResultOptions, SimulationOptions
+from spindle.options import (
+    AnalysisOptions,
+    BatchOptions,
+    ChannelOptions,
+    CohortName,
+    MethodOptions,
+    ResultOptions,
+    SimulationOptions,
+)
 from spindle.outputs import is_scores_csv, read_scores_csv, report_of
 from spindle.reading import read_recording
 from spindle.recording import Montage, Recording
@@ -38,8 +48,12 @@ from spindle.simulation.folders import simulate_files
 from spindle.training import DATA, TrainingConfig, TrainingProgress
 from spindle.training import train as train_networks
 
+if TYPE_CHECKING:
+    from spindle.cohorts.analysis import Analysis
+
 __all__ = [
     "Compared",
+    "analyze",
     "compare_files",
     "evaluate",
     "learning_curve",
@@ -283,6 +297,33 @@ def report(
     make_folder(target.parent)
     write_report(restored, target)
     return target
+
+
+def analyze(
+    cohort: Path | str,
+    *,
+    out: Path | str = "analysis",
+    scores: Path | str | None = None,
+    eeg: Sequence[str] = (),
+    emg: str | None = None,
+    by_position: bool = False,
+    rate_hz: float | None = None,
+    settings: AnalysisOptions | None = None,
+    progress: Progress = lambda what, share: None,
+) -> Analysis:
+    """Compare groups of scored animals and write tables, figures and a page to the folder `out`.
+
+    `cohort` is a table of recordings and groups, `spindle.cohorts.table` says which; `eeg` and `emg` are for its rows
+    without their own. The fields of `settings` are the command line's options under "Analysis". An animal that cannot
+    be analysed is one of `Analysis.pool.failed`. Errors: CohortError, SettingError, OutputError.
+    """
+    from spindle.cohorts.analysis import analyze_cohort  # statsmodels takes a second, which scoring need not wait for
+
+    channels = ChannelOptions(eeg=tuple(eeg), emg=emg, by_position=by_position, rate_hz=rate_hz)
+    folder = None if scores is None else Path(scores)
+    return analyze_cohort(
+        Path(cohort), Path(out), scores=folder, channels=channels, options=settings, progress=progress
+    )
 
 
 def _experts(files: Sequence[Path], epochs: int, scoring: Path) -> tuple[Hypnogram, ...]:

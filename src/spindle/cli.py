@@ -11,6 +11,7 @@ COMMANDS = {
     "train": "train a model on recordings that you labelled",
     "learning-curve": "see what labelling more animals would bring",
     "evaluate": "compare a scoring with the labels of experts",
+    "analyze": "compare groups of scored animals: architecture, timing and spectra of sleep",
     "simulate": "simulate recordings with known states",
     "report": "write the report of a scoring again",
 }

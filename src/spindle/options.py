@@ -9,6 +9,7 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import time
 from pathlib import Path
 from typing import Literal
 
@@ -113,6 +114,66 @@ class TrainingOptions:
             raise SettingError(f"The learning rate must lie between 0 and 1, not at {self.learning_rate:g}.")
         if self.seed < 0:
             raise SettingError(f"The seed must be 0 or more, not {self.seed}.")
+
+
+def parse_clock(value: str) -> str:
+    """Check a time of day, such as 07:30. Errors: ArgumentTypeError."""
+    try:
+        time.fromisoformat(value.strip().zfill(5))
+    except ValueError:
+        raise ArgumentTypeError(f"'{value}' is no time of day, such as 07:30") from None
+    return value.strip().zfill(5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysisOptions:
+    """Analysis."""
+
+    lights_on: str | None = option(
+        None, "when the lights go on, where the table does not say it", metavar="HH:MM", parse=parse_clock
+    )
+    light_hours: float = option(12.0, "hours of light", metavar="HOURS")
+    dark_hours: float = option(12.0, "hours of dark", metavar="HOURS")
+    bin_hours: float = option(1.0, "length of the bins of bouts and transitions (Fig. 5.11)", metavar="HOURS")
+    timing_hours: float = option(2.0, "length of the bins of the day's course (Fig. 5.12)", metavar="HOURS")
+    shortest_bout: int = option(1, "shorter runs of a state are no bouts", metavar="EPOCHS")
+    onset: int = option(1, "so many epochs of a state end the search for its first one", metavar="EPOCHS")
+    clean_above: float | None = option(
+        None,
+        "an epoch is clean above this probability (0.5 and 0.7 in the thesis), instead of by the flags of its scores",
+        metavar="SHARE",
+    )
+    state_above: float = option(0.0, "spectra use epochs whose state is more probable than this", metavar="SHARE")
+    drop_artifacts: bool = option(False, "leave artifacts out of shares as well, as in Fig. 5.12")
+    highest_hz: float = option(25.0, "upper end of the spectra, less than 64 Hz", metavar="HZ")
+    spectrum: Literal["relative", "relative_to_states", "power", "db"] = option(
+        "relative", "what groups are compared by: share of the state's power, of the states' mean, power, or decibels"
+    )
+    statistics: Literal["mixed", "thesis"] = option(
+        "mixed", "mixed model, or two-way ANOVA and uncorrected t tests as in the thesis"
+    )
+    correction: Literal["holm", "fdr_bh", "none"] = option(
+        "holm", "how p-values of bins are corrected for their number; the thesis corrects nothing"
+    )
+    reference: str | None = option(
+        None, "the group that others are compared with (default: the table's first)", metavar="GROUP"
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("light_hours", "dark_hours", "bin_hours", "timing_hours", "shortest_bout", "onset"):
+            if not getattr(self, name) > 0:
+                raise SettingError(f"--{name.replace('_', '-')} must be more than 0, not {getattr(self, name):g}.")
+        for name in ("bin_hours", "timing_hours"):
+            if getattr(self, name) > self.light_hours + self.dark_hours:
+                raise SettingError(
+                    f"--{name.replace('_', '-')} {getattr(self, name):g} is longer than the light cycle of "
+                    f"{self.light_hours + self.dark_hours:g} h."
+                )
+        for name, value in (("clean-above", self.clean_above or 0.0), ("state-above", self.state_above)):
+            if not 0 <= value < 1:
+                raise SettingError(f"--{name} must lie between 0 and 1, not at {value:g}.")
+        if not 0.5 <= self.highest_hz < 64:
+            raise SettingError(f"--highest-hz must lie between 0.5 and less than 64, not at {self.highest_hz:g}.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -102,11 +102,11 @@ class StateSpectra:
     @property
     def total(self) -> Float[np.ndarray, " 3"]:
         """Power of each state over all bins, in squared units."""
-        return self.power.sum(axis=1) * BIN_HZ
+        return np.asarray(self.power.sum(axis=1) * BIN_HZ)
 
     def relative(self) -> Float[np.ndarray, "3 bins"]:
         """Share of each bin in the total power of its state; rows sum to 1."""
-        return self.power * BIN_HZ / self.total[:, None]
+        return np.asarray(self.power * BIN_HZ / self.total[:, None])
 
     def relative_to_states(self) -> Float[np.ndarray, "3 bins"]:
         """Power over the mean of the states' totals, per Hz: free of the amplifier, but not of what tells states apart.
@@ -114,17 +114,17 @@ class StateSpectra:
         Every state that the recording has counts once, however long it lasted.
         """
         present = self.total[np.isfinite(self.total)]
-        return self.power / (present.mean() if present.size else np.nan)
+        return np.asarray(self.power / (present.mean() if present.size else np.nan))
 
     def decibels(self) -> Float[np.ndarray, "3 bins"]:
         """10·log₁₀ of the power in squared units per Hz."""
         with np.errstate(divide="ignore"):
-            return 10 * np.log10(self.power)
+            return np.asarray(10 * np.log10(self.power))
 
     def relative_decibels(self) -> Float[np.ndarray, "3 bins"]:
         """Decibels above their mean over the bins: the logarithm first, then the normalisation (Fig. 5.7, top)."""
         decibels = self.decibels()
-        return decibels - decibels.mean(axis=1, keepdims=True)
+        return np.asarray(decibels - decibels.mean(axis=1, keepdims=True))
 
     def state_bands(self) -> Float[np.ndarray, "3 bands"]:
         """Power of each state in each band, in squared units."""

@@ -15,7 +15,7 @@ import pytest
 import spindle
 from latentia.command_line.options import name_of
 from spindle.cli import COMMANDS, main
-from spindle.options import TrainingOptions
+from spindle.options import AnalysisOptions, TrainingOptions
 from spindle.training import TrainingConfig
 
 HEAVY = ("torch", "bokeh", "matplotlib", "mne")
@@ -23,7 +23,8 @@ HEAVY = ("torch", "bokeh", "matplotlib", "mne")
 # Parameters that are no option: what the command takes by its place, and hooks for programs.
 BY_PLACE = {
     "score": {"recording"}, "train": {"recordings", "config"}, "learning-curve": {"recordings", "config"},
-    "evaluate": {"scoring", "labels"}, "simulate": set(), "report": {"recording", "scores"},
+    "evaluate": {"scoring", "labels"}, "analyze": {"cohort", "settings"}, "simulate": set(),
+    "report": {"recording", "scores"},
 }  # fmt: skip
 SEE = "see spindle score --help."
 HOOKS = {"progress"}
@@ -81,6 +82,8 @@ def test_python_and_the_command_line_share_names_and_defaults(command: str) -> N
     flags = {name: value for name, value in options(command).items() if name not in FILES.get(command, set())}
     if command in ("train", "learning-curve"):
         flags = {name: value for name, value in flags.items() if name not in TrainingOptions.__dataclass_fields__}
+    if command == "analyze":
+        flags = {name: value for name, value in flags.items() if name not in AnalysisOptions.__dataclass_fields__}
     parameters = {
         name: parameter.default
         for name, parameter in inspect.signature(function).parameters.items()

@@ -266,13 +266,11 @@ class _Training:
             writer.writerows([*self.history, *({"network": kind.name, **row} for row in rows)])
 
     def card(self) -> ModelCard:
-        count = len(self.source.names)
-        named = ", ".join(self.source.names[:5]) + (", …" if count > 5 else "")
         return ModelCard(
             name=self.config.name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             commit=source_version(Path(__file__)),
-            data=f"{count} labelled recordings, {len(self.source):,} epochs ({named}); sha256 {self.source.sha256}",
+            data=f"{self.source.summary}; sha256 {self.source.sha256}",
             figures=self.figures,
             notes=tuple(self.notes),
         )

@@ -103,6 +103,12 @@ class TrainingSet:
     def __len__(self) -> int:
         return len(self.stage)
 
+    @property
+    def summary(self) -> str:
+        """How many recordings and epochs there are, and the first recordings by name."""
+        named = ", ".join(self.names[:5]) + (", …" if len(self.names) > 5 else "")
+        return f"{len(self.names)} labelled recordings, {len(self):,} epochs ({named})"
+
     def images(self, epochs: Int[np.ndarray, " batch"]) -> Shaped[Tensor, "batch 3 times rows"]:
         """Images of these epochs, (batch, 3, 80, 8) after the networks' first max-pool, or as `stored` makes them."""
         each = self.stored.per_epoch

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from latentia.errors import LatentiaError
 from latentia.folders import check_output_folder, make_folder
 from spindle.errors import OutputError, SettingError
 from spindle.montage import choose_montages
-from spindle.options import ChannelOptions, MethodOptions, ResultOptions
+from spindle.options import ChannelOptions, DensityOptions, MethodOptions, ResultOptions
 from spindle.outputs import Format, write_outputs
 from spindle.reading import read_recording
 from spindle.recording import Montage, Recording
@@ -36,7 +38,13 @@ class Arguments:
     recordings: tuple[Path, ...] = argument("RECORDING", "EDF, BDF, NPZ, CSV, Parquet, or what MNE-Python reads")
 
 
-def run(arguments: Arguments, channels: ChannelOptions, method: MethodOptions, results: ResultOptions) -> int:
+def run(
+    arguments: Arguments,
+    channels: ChannelOptions,
+    method: MethodOptions,
+    density: DensityOptions,
+    results: ResultOptions,
+) -> int:
     """Score recordings: wake, NREM, REM and artifacts for every 4 seconds, with probabilities and a report.
 
     Without --eeg and --emg the channels are read from their labels, where exactly one reading makes sense. A file
@@ -44,7 +52,7 @@ def run(arguments: Arguments, channels: ChannelOptions, method: MethodOptions, r
     """
     _check_names(arguments.recordings)
     check_output_folder(results.out)
-    batch = _Batch(channels, method, results)
+    batch = _Batch(channels, partial(_load, method, density), results)
     with progress_bar() as batch.show:
         for path in arguments.recordings:
             batch.score(path)
@@ -60,9 +68,9 @@ class _Batch:
 
     show: Bar
 
-    def __init__(self, channels: ChannelOptions, method: MethodOptions, results: ResultOptions) -> None:
+    def __init__(self, channels: ChannelOptions, load: Callable[[], Method], results: ResultOptions) -> None:
         self.channels = channels
-        self.options = method
+        self.load = load
         self.results = results
         self.method: Method | None = None
         self.scored = 0
@@ -81,7 +89,7 @@ class _Batch:
             return
         # After the first recording could be opened, so that a wrong name is said at once, without waiting for torch;
         # outside of "try", because without a model there is no next recording either.
-        method = self.method = self.method or _load(self.options)
+        method = self.method = self.method or self.load()
         before = self.failed
         for montage in montages:
             try:
@@ -140,10 +148,21 @@ def tell(scores: Scores, files: list[Path]) -> None:
         say(f"For other programs, in {files[0].parent}: {', '.join(path.name for path in files)}.", indent=2)
 
 
-def _load(options: MethodOptions) -> Method:
+def _load(options: MethodOptions, density: DensityOptions) -> Method:
     from spindle.scoring import load_method
 
-    return load_method(**asdict(options))
+    named = asdict(options)
+    if density.density is not None:
+        from spindle.density import with_density
+
+        named["model"] = with_density(
+            density.density,
+            options.model,
+            threshold_nats=density.density_threshold,
+            layers=density.density_layers,
+            samples=density.density_samples,
+        )
+    return load_method(**named)
 
 
 def _check_names(recordings: tuple[Path, ...]) -> None:

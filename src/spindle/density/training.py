@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -103,7 +104,12 @@ def train_density(
             return load_density(run_folder / DENSITY)
         with threads(config.threads or files.threads_before()):
             examples = files.training_set(recordings, config.rows, resume)
-            _check(examples)
+            try:
+                _check(examples)
+            except SettingError:
+                if not isinstance(recordings, TrainingSet):
+                    shutil.rmtree(run_folder / DATA)  # it would be in the way of better labels
+                raise
             files.write_record(config, config.seed, examples)
             return _Training(examples, config, run_folder, on_progress).run(resume)
     except OSError as error:

@@ -1,9 +1,9 @@
 """The commands from Python, with the names and defaults of the command line.
 
-`spindle.score`, `spindle.train`, `spindle.learning_curve`, `spindle.evaluate`, `spindle.analyze`, `spindle.simulate` and
-`spindle.report` are these functions, and `spindle.score_many` is `spindle score` with several recordings. They say
-nothing on the screen and raise a `latentia.errors.LatentiaError`, mostly of its branch `SpindleError`, where the command
-line prints one sentence.
+`spindle.score`, `spindle.train`, `spindle.learning_curve`, `spindle.evaluate`, `spindle.analyze`, `spindle.simulate`
+and `spindle.report` are these functions, and `spindle.score_many` is `spindle score` with several recordings. They say
+nothing on the screen and raise a `latentia.errors.LatentiaError`, mostly of its branch `SpindleError`, where the
+command line prints one sentence.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from spindle.options import (
     BatchOptions,
     ChannelOptions,
     CohortName,
+    DensityOptions,
     MethodOptions,
     ResultOptions,
     SimulationOptions,
@@ -75,6 +76,7 @@ def score_many(
     *,
     channels: ChannelOptions | None = None,
     method: MethodOptions | None = None,
+    density: DensityOptions | None = None,
     results: ResultOptions | None = None,
     workers: int = 1,
     cluster: str | None = None,
@@ -83,12 +85,15 @@ def score_many(
 ) -> tuple[Row, ...]:
     """Score recordings, and folders of such, as the command line does, and return a row for each animal.
 
-    Results go to `results.out`, with a `summary.csv`; those that are there already are kept, unless `again`. The three
+    Results go to `results.out`, with a `summary.csv`; those that are there already are kept, unless `again`. The four
     records have the fields of the command line's options. What goes wrong with a recording is in its row.
     Errors: those of `spindle.batch_files.find_recordings` and `spindle.batch.score_recordings`.
     """
     options = ScoringOptions(
-        channels=channels or ChannelOptions(), method=method or MethodOptions(), results=results or ResultOptions()
+        channels=channels or ChannelOptions(),
+        method=method or MethodOptions(),
+        density=density or DensityOptions(),
+        results=results or ResultOptions(),
     )
     batch = BatchOptions(workers=workers, cluster=cluster, again=again)
     return score_recordings(find_recordings([Path(one) for one in recordings]), options, batch, progress=progress)

@@ -19,7 +19,7 @@ from spindle.batch_record import RecordingState, Settings, forget, kept_rows, wr
 from spindle.batch_summary import Outcome, Row, check_summary, write_summary
 from spindle.errors import OutputError
 from spindle.montage import choose_montages
-from spindle.options import BatchOptions, ChannelOptions, MethodOptions, ResultOptions
+from spindle.options import BatchOptions, ChannelOptions, DensityOptions, MethodOptions, ResultOptions
 from spindle.outputs import Format, write_outputs
 from spindle.reading import read_recording
 from spindle.recording import Montage, Recording
@@ -36,7 +36,7 @@ LOST = (
     "workers need less of it."
 )
 
-_Options = TypeVar("_Options", ChannelOptions, MethodOptions, ResultOptions)
+_Options = TypeVar("_Options", ChannelOptions, MethodOptions, DensityOptions, ResultOptions)
 
 _Failure = (LatentiaError, OSError, MemoryError)
 """What may go wrong with one recording, and need not with the next."""
@@ -48,6 +48,7 @@ class ScoringOptions:
 
     channels: ChannelOptions = field(default_factory=ChannelOptions)
     method: MethodOptions = field(default_factory=MethodOptions)
+    density: DensityOptions = field(default_factory=DensityOptions)
     results: ResultOptions = field(default_factory=ResultOptions)
 
     def absolute(self) -> ScoringOptions:
@@ -55,6 +56,7 @@ class ScoringOptions:
         return ScoringOptions(
             channels=_with_absolute_paths(self.channels),
             method=_with_absolute_paths(self.method),
+            density=_with_absolute_paths(self.density),
             results=_with_absolute_paths(self.results),
         )
 
@@ -79,7 +81,7 @@ def score_recordings(
     out = options.results.out
     check_output_folder(out)
     check_summary(out)
-    settings = Settings.of(options.channels, options.method, options.results)
+    settings = Settings.of(options.channels, options.method, options.density, options.results)
     found: dict[int, tuple[Row, ...]] = {}
 
     def take(place: int, rows: tuple[Row, ...]) -> None:
@@ -139,7 +141,7 @@ class FileScorer:
         except _Failure as error:
             return (Row.failed(path, problem_of(error)),)
         # Only now, so that a wrong name is said at once, without waiting for torch.
-        method = self._method = self._method or _load(self.options.method)
+        method = self._method = self._method or _load(self.options)
         files: list[Path] = []
         rows = tuple(self._score_animal(path, recording, montage, method, files) for montage in montages)
         if settings is not None and all(row.outcome is Outcome.SCORED for row in rows):
@@ -231,10 +233,21 @@ def _with_absolute_paths(options: _Options) -> _Options:
     return replace(options, **paths)
 
 
-def _load(options: MethodOptions) -> Method:
+def _load(options: ScoringOptions) -> Method:
     from spindle.scoring import load_method
 
-    return load_method(**asdict(options))
+    method, density = asdict(options.method), options.density
+    if density.density is not None:
+        from spindle.density import with_density
+
+        method["model"] = with_density(
+            density.density,
+            options.method.model,
+            threshold_nats=density.density_threshold,
+            layers=density.density_layers,
+            samples=density.density_samples,
+        )
+    return load_method(**method)
 
 
 def _check_labels_stay(path: Path, results: ResultOptions) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from latentia.files import remove_unfinished
 from spindle.batch_summary import COLUMNS, Outcome, Row
-from spindle.options import ChannelOptions, MethodOptions, ResultOptions
+from spindle.options import ChannelOptions, DensityOptions, MethodOptions, ResultOptions
 from spindle.tables import write_lines
 
 FORMAT = "spindle-batch-record"
@@ -33,7 +33,9 @@ class Settings:
     values: dict[str, Any]
 
     @classmethod
-    def of(cls, channels: ChannelOptions, method: MethodOptions, results: ResultOptions) -> Settings:
+    def of(
+        cls, channels: ChannelOptions, method: MethodOptions, density: DensityOptions, results: ResultOptions
+    ) -> Settings:
         """Gather them. Without a model of the user's, the models of this installation count."""
         asked = asdict(results)
         del asked["out"]  # the record lies there
@@ -41,6 +43,7 @@ class Settings:
             "version": metadata.version("latentia"),
             "channels": asdict(channels),
             "method": {name: _content(value) for name, value in asdict(method).items()},
+            "density": {name: _content(value) for name, value in asdict(density).items()},
             "models": None if method.model else _packaged_models(),
             "results": asked,
         }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -18,7 +21,7 @@ from spindle.classifier import EpochClassifier
 from spindle.errors import ModelError, OutputError, SettingError
 from spindle.hypnogram import STAGES
 from spindle.markov import Transitions
-from spindle.spectrogram import RowChoice
+from spindle.spectrogram import RowChoice, TimeFrequency
 
 FORMAT = "spindle-model"
 FORMAT_VERSION = 1
@@ -38,10 +41,37 @@ class ModelCard:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ArtifactEvidence:
+    """What speaks for an artifact in every epoch; NaN where it is unusable."""
+
+    probability: Float[np.ndarray, " epochs"]
+    """½ where an epoch is as likely one as not."""
+    density_nats: Float[np.ndarray, " epochs"] | None = None
+    """Log density of the epoch's image, nats per number; lower is more unusual. None where nothing gives it."""
+
+
+@runtime_checkable
+class ArtifactDetector(Protocol):
+    """Finds artifacts by other means than the artifact network, as a density does (`spindle.density`)."""
+
+    @property
+    def name(self) -> str:
+        """What it calls itself."""
+
+    @property
+    def rows(self) -> RowChoice:
+        """Rows that it reads."""
+
+    def find(self, time_frequency: TimeFrequency, advance: Callable[[int], None]) -> ArtifactEvidence:
+        """Look at a whole recording; `advance` is called with the number of epochs just done."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SpindleModel:
     """The stage network (wake, NREM, REM), the artifact network (clean, artifact), and the rows both read.
 
     `transitions` are those of the labels it was trained on, and their `initial` the share of each state in them.
+    A `detector` finds artifacts instead of the artifact network; it has a file of its own.
     """
 
     stage: EpochClassifier
@@ -49,10 +79,14 @@ class SpindleModel:
     rows: RowChoice
     card: ModelCard
     transitions: Transitions = field(default_factory=Transitions)
+    detector: ArtifactDetector | None = None
 
 
 def save_model(model: SpindleModel, path: Path, *, half: bool = True) -> None:
-    """Write both networks; in half precision that is 27 MB. Errors: OutputError where `path` cannot be written."""
+    """Write both networks, not a detector; in half precision that is 27 MB.
+
+    Errors: OutputError where `path` cannot be written.
+    """
     kind = torch.float16 if half else torch.float32
     networks = {"stage": model.stage, "artifact": model.artifact}
     tensors = {
@@ -87,7 +121,7 @@ def load_model(path: Path) -> SpindleModel:
         raise ModelError(f"{path.name} is not a SPINDLE model: it cannot be read as a safetensors file.") from error
     try:
         rows = RowChoice(metadata["rows"])
-        card = _card(json.loads(metadata["card"]))
+        card = read_card(json.loads(metadata["card"]))
         transitions = Transitions.parse(metadata["transitions"])
     except (KeyError, TypeError, ValueError, AttributeError, SettingError) as error:
         raise ModelError(f"{path.name} is a damaged SPINDLE model: its description cannot be read.") from error
@@ -131,7 +165,8 @@ def _check_format(metadata: dict[str, str], path: Path) -> None:
         )
 
 
-def _card(fields: dict[str, Any]) -> ModelCard:
+def read_card(fields: dict[str, Any]) -> ModelCard:
+    """Read a card from JSON. Errors: KeyError, TypeError, ValueError or AttributeError where it is none."""
     return ModelCard(
         name=str(fields["name"]),
         created=str(fields["created"]),

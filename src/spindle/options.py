@@ -62,6 +62,25 @@ class MethodOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DensityOptions:
+    """Artifacts by a density."""
+
+    density: Path | None = option(
+        None, "find artifacts by a density made by `spindle train --density`, not by the network", metavar="FILE"
+    )
+    density_threshold: float | None = option(
+        None, "log density below which an epoch is an artifact, instead of the file's: nats per number", metavar="NATS"
+    )
+    density_layers: int = option(2, "layers of the density, from the top, that tell artifacts", metavar="COUNT")
+    density_samples: int = option(1, "draws per epoch; more take longer and make less noise", metavar="COUNT")
+
+    def __post_init__(self) -> None:
+        usual = (self.density_threshold, self.density_layers, self.density_samples) == (None, 2, 1)
+        if self.density is None and not usual:
+            raise SettingError("The density's options want its file: --density FILE, made by spindle train --density.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ResultOptions:
     """Results."""
 

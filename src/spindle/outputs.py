@@ -7,7 +7,8 @@
 | `edf` | `STEM_hypnogram.edf` | EDF+ annotations |
 | `bids` | `STEM_events.tsv` | `onset`, `duration`, `trial_type`, `artifact` |
 
-Epochs are numbered from 0 everywhere. No file is named like a recording, so none can take a recording's place.
+Where a density found the artifacts, `csv` has `density_nats` as one more column. Epochs are numbered from 0
+everywhere. No file is named like a recording, so none can take a recording's place.
 Unscored epochs are never left out: `unscored` (`x` in the service's table, "Sleep stage ?" in EDF+), with empty cells
 for their probabilities. `read_labels` reads every one of these files except the service's artifact table.
 """
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 
 from latentia.files import atomic_path
 from spindle.edf import write_annotations
@@ -35,6 +37,9 @@ from spindle.tables import Row, Table, read_table, write_lines
 
 COLUMNS = ("epoch", "start_s", "stage", *(f"p_{stage}" for stage in STAGES), "p_artifact", "artifact")
 """Header of `csv`."""
+
+DENSITY_COLUMN = "density_nats"
+"""One more column where a density found the artifacts: nats per number of the epoch's image, lower is more unusual."""
 
 EDF_TEXTS = {
     Stage.WAKE: "Sleep stage W",
@@ -64,6 +69,7 @@ class SavedScores:
     hypnogram: Hypnogram
     stage_probability: Float[np.ndarray, "epochs 3"]
     artifact_probability: Float[np.ndarray, " epochs"]
+    density_nats: Float[np.ndarray, " epochs"] | None = None
 
 
 def write_csv(scores: Scores, path: Path) -> None:
@@ -130,6 +136,7 @@ def read_scores_csv(path: Path) -> SavedScores:
         hypnogram=labels_of_table(table, epoch_s),
         stage_probability=probability[:, :-1],
         artifact_probability=probability[:, -1],
+        density_nats=_densities(table),
     )
 
 
@@ -150,13 +157,15 @@ def is_scores_csv(path: Path) -> bool:
 
 def csv_lines(scores: Scores) -> Iterator[str]:
     """Give the lines of `csv`, header first."""
-    yield ",".join(COLUMNS)
+    density = scores.density_nats
+    yield ",".join(COLUMNS if density is None else (*COLUMNS, DENSITY_COLUMN))
     hypnogram = scores.hypnogram
     probability = np.column_stack([scores.stage_probability, scores.artifact_probability]).tolist()
     flags = hypnogram.artifact.astype(int).tolist()
     for epoch, (stage, cells, flag) in enumerate(zip(hypnogram.stages, probability, flags, strict=True)):
         start = _seconds(epoch * hypnogram.epoch_s)
-        yield ",".join((str(epoch), start, stage, *map(_cell, cells), str(flag)))
+        more = () if density is None else (_cell(float(density[epoch])),)
+        yield ",".join((str(epoch), start, stage, *map(_cell, cells), str(flag), *more))
 
 
 def stage_lines(hypnogram: Hypnogram) -> Iterator[str]:
@@ -224,8 +233,15 @@ def check_target(path: Path) -> None:
             raise OutputError(f"{path} cannot be replaced: {reason}; is it open in another program?") from None
 
 
-def _cell(probability: float) -> str:
-    return "" if np.isnan(probability) else f"{probability:.6f}"
+def _cell(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.6f}"
+
+
+def _densities(table: Table) -> NDArray[np.float64] | None:
+    if DENSITY_COLUMN not in table.header:
+        return None
+    column = table.header.index(DENSITY_COLUMN)
+    return np.array([np.nan if row.cells[column] == "" else table.number(row, column) for row in table.body])
 
 
 def _seconds(value: float) -> str:

@@ -33,7 +33,9 @@ class Scores:
     """The scoring of one animal.
 
     `stage_probability` holds forward-backward posteriors in the order of `STAGES`, `network_probability` what the
-    CNN said before decoding, `artifact_probability` the artifact CNN's; all NaN where an epoch is unscored.
+    CNN said before decoding, `artifact_probability` the artifact CNN's, or the detector's that took its place; all NaN
+    where an epoch is unscored. `density_nats` is there where a density found the artifacts: the log density of each
+    epoch's image in nats per number, lower is more unusual.
     `notes` are sentences on what was assumed, for the screen and the report.
     """
 
@@ -49,6 +51,7 @@ class Scores:
     emg_label: str
     model_name: str
     start: datetime | None = None
+    density_nats: Float[np.ndarray, " epochs"] | None = None
     notes: tuple[str, ...] = ()
 
     @property

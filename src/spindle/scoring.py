@@ -15,7 +15,7 @@ from spindle.decoding import Decoding, composition_weights
 from spindle.errors import LabelError, SettingError
 from spindle.hypnogram import Hypnogram
 from spindle.markov import Transitions
-from spindle.model_file import SpindleModel, load_model, starter_model
+from spindle.model_file import ArtifactEvidence, SpindleModel, load_model, starter_model
 from spindle.montage import choose_montage
 from spindle.outputs import SavedScores
 from spindle.reading import read_recording
@@ -108,27 +108,44 @@ def score_montage(
     images = time_frequency(signals, rows=method.model.rows)
     overview = overview_of(montage, signals, images)
     noted = (*notes, *montage.notes, *signals.notes)
+    advance = _share(progress, "Finding artifacts", montage)
+    artifacts = find_artifacts(method.model, signals, images, advance=advance)
     del signals
-    artifact = probabilities(method.model.artifact, images, advance=_share(progress, "Finding artifacts", montage))
     advance = _share(progress, "Scoring", montage, parts=method.decoding.rounds)
     network, hypnogram, posteriors = score_stages(method, images, advance=advance)
-    artifact_probability = artifact[:, ARTIFACT]
-    flags = np.nan_to_num(artifact_probability, nan=0.0) > method.artifact_threshold
+    flags = np.nan_to_num(artifacts.probability, nan=0.0) > method.artifact_threshold
     return Scores(
         name=name,
         animal=montage.animal,
         hypnogram=hypnogram.with_artifact(flags),
         stage_probability=posteriors,
         network_probability=network,
-        artifact_probability=artifact_probability,
+        artifact_probability=artifacts.probability,
         artifact_threshold=method.artifact_threshold,
+        density_nats=artifacts.density_nats,
         overview=overview,
         eeg_labels=(montage.eeg[0].label, montage.eeg[1].label),
         emg_label=montage.emg.label,
-        model_name=method.model.card.name,
+        model_name=_name_of(method.model),
         start=start,
         notes=noted,
     )
+
+
+def find_artifacts(
+    model: SpindleModel,
+    signals: EpochSignals,
+    images: TimeFrequency,
+    *,
+    advance: Callable[[int], None] = lambda epochs: None,
+) -> ArtifactEvidence:
+    """Ask the model's detector, which may read other rows than `images` has, or else the artifact network."""
+    detector = model.detector
+    if detector is None:
+        return ArtifactEvidence(probability=probabilities(model.artifact, images, advance=advance)[:, ARTIFACT])
+    if detector.rows is not images.rows:
+        images = time_frequency(signals, rows=detector.rows)
+    return detector.find(images, advance)
 
 
 def score_stages(
@@ -174,6 +191,7 @@ def restore_scores(
         network_probability=np.full_like(saved.stage_probability, np.nan),
         artifact_probability=saved.artifact_probability,
         artifact_threshold=_threshold_of(saved),
+        density_nats=saved.density_nats,
         overview=overview_of(montage, signals, images),
         eeg_labels=(montage.eeg[0].label, montage.eeg[1].label),
         emg_label=montage.emg.label,
@@ -181,6 +199,10 @@ def restore_scores(
         start=recording.start,
         notes=(*recording.notes, *montage.notes, *signals.notes, read_back),
     )
+
+
+def _name_of(model: SpindleModel) -> str:
+    return model.card.name if model.detector is None else f"{model.card.name}, artifacts by {model.detector.name}"
 
 
 def _threshold_of(saved: SavedScores) -> float:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
-from latentia.files import atomic_path, remove_unfinished
+from latentia.files import atomic_path
 from latentia.training import (
     Accelerator,
     LoopSettings,
@@ -27,9 +25,7 @@ from latentia.training import (
     StepContext,
     Task,
     fit,
-    run_record,
     source_version,
-    write_record,
 )
 from spindle.augmentation import change_electrodes
 from spindle.classifier import EpochClassifier, initialise
@@ -37,16 +33,9 @@ from spindle.errors import OutputError, SettingError
 from spindle.hypnogram import STAGES
 from spindle.model_file import ModelCard, SpindleModel, load_model, never_artifact, save_model
 from spindle.objective import held_out_evaluation, weighted_cross_entropy
+from spindle.run_files import RunFiles, threads
 from spindle.spectrogram import RowChoice
-from spindle.training_set import (
-    Examples,
-    LabelledRecording,
-    ShuffledBatches,
-    TrainingSet,
-    is_prepared,
-    open_set,
-    prepare,
-)
+from spindle.training_set import Examples, LabelledRecording, ShuffledBatches, TrainingSet
 
 RECORD, HISTORY, MODEL, DATA = "record.json", "history.csv", "model.safetensors", "data"
 EVALUATION_BATCH = 500
@@ -121,12 +110,13 @@ def train(
     if base is not None and base.rows is not config.rows:
         raise SettingError(f"The base model reads {base.rows} rows; this training was set to {config.rows} ones.")
     try:
-        _claim(run_folder, config, resume)
+        files = RunFiles(folder=run_folder, record=RECORD, data=DATA, others=(HISTORY, MODEL, "checkpoint.safetensors"))
+        files.claim(config, resume)
         if resume and (run_folder / MODEL).is_file():
             return load_model(run_folder / MODEL)
-        with _threads(config.threads or _threads_before(run_folder)):
-            examples = _training_set(recordings, config, run_folder, resume)
-            _record(run_folder, config, examples)
+        with threads(config.threads or files.threads_before()):
+            examples = files.training_set(recordings, config.rows, resume)
+            files.write_record(config, config.seed, examples)
             return _Training(examples, config, run_folder, on_progress).run(base, resume)
     except OSError as error:
         raise OutputError(f"The training in {run_folder} cannot be written or read: {error}.") from error
@@ -276,68 +266,11 @@ class _Training:
             writer.writerows([*self.history, *({"network": kind.name, **row} for row in rows)])
 
     def card(self) -> ModelCard:
-        count = len(self.source.names)
-        named = ", ".join(self.source.names[:5]) + (", …" if count > 5 else "")
         return ModelCard(
             name=self.config.name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             commit=source_version(Path(__file__)),
-            data=f"{count} labelled recordings, {len(self.source):,} epochs ({named}); sha256 {self.source.sha256}",
+            data=f"{self.source.summary}; sha256 {self.source.sha256}",
             figures=self.figures,
             notes=tuple(self.notes),
         )
-
-
-def _claim(run_folder: Path, config: TrainingConfig, resume: bool) -> None:
-    run_folder.mkdir(parents=True, exist_ok=True)
-    for name in (RECORD, HISTORY, MODEL, "checkpoint.safetensors"):
-        remove_unfinished(run_folder / name)
-    record = run_folder / RECORD
-    if not record.is_file():
-        return
-    if not resume:
-        raise SettingError(f"{run_folder} holds another training already; resume it, or name another folder.")
-    before = json.loads(record.read_text(encoding="utf-8"))["config"]
-    now = json.loads(json.dumps(asdict(config)))
-    changed = [name for name in now if before.get(name) != now[name]]
-    if changed:
-        told = ", ".join(f"{name} was {before.get(name)} and is {now[name]}" for name in changed)
-        raise SettingError(f"The training in {run_folder} cannot be resumed with other settings: {told}.")
-
-
-def _training_set(
-    recordings: Iterable[LabelledRecording] | TrainingSet, config: TrainingConfig, run_folder: Path, resume: bool
-) -> TrainingSet:
-    if isinstance(recordings, TrainingSet):
-        if recordings.rows is not config.rows:
-            raise SettingError(f"The training set has {recordings.rows} rows; this training was set to {config.rows}.")
-        return recordings
-    data = run_folder / DATA
-    return open_set(data) if resume and is_prepared(data) else prepare(recordings, data, rows=config.rows)
-
-
-def _record(run_folder: Path, config: TrainingConfig, examples: TrainingSet) -> None:
-    record = run_folder / RECORD
-    if record.is_file():
-        data = json.loads(record.read_text(encoding="utf-8"))["data_sha256"]["training set"]
-        if data != examples.sha256:
-            raise SettingError(f"The training in {run_folder} was started on other data; name another folder.")
-        return
-    data = {"training set": examples.sha256}
-    write_record(run_record(config=asdict(config), seed=config.seed, data=data, source=Path(__file__)), record)
-
-
-def _threads_before(run_folder: Path) -> int | None:
-    record = run_folder / RECORD
-    return int(json.loads(record.read_text(encoding="utf-8"))["hardware"]["threads"]) if record.is_file() else None
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    before = torch.get_num_threads()
-    try:
-        if count is not None:
-            torch.set_num_threads(count)
-        yield
-    finally:
-        torch.set_num_threads(before)

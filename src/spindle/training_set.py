@@ -8,31 +8,57 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int, Shaped
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latentia.files import atomic_path
-from spindle.classifier import POOLED_COLUMNS, POOLED_PER_EPOCH, POOLED_WINDOW, pooled_columns, pooled_images
+from latentia.files import atomic_path, remove_unfinished
+from spindle.classifier import POOLED_COLUMNS, POOLED_PER_EPOCH, pooled_columns, pooled_images
 from spindle.errors import LabelError, SettingError
 from spindle.hypnogram import Hypnogram
 from spindle.markov import Transitions
 from spindle.signals import stretches
 from spindle.spectrogram import CONTEXT_EPOCHS, RowChoice, TimeFrequency, reflect
 
-ROWS_FILE, EPOCHS_FILE, SET_FILE = "rows.f16", "epochs.npz", "set.json"
+EPOCHS_FILE, SET_FILE = "epochs.npz", "set.json"
 UNKNOWN = -1
 
 BLOCK_EPOCHS = 150
 """Held-out blocks last ten minutes: long against a window's 20 s, short against a day."""
 LEAK_EPOCHS = 2 * CONTEXT_EPOCHS
 """Windows of epochs this far apart still share one epoch of signal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """How a recording's rows lie on disk, column after column of time, and how images are made of them."""
+
+    file: str
+    kind: str
+    """Their type, as numpy writes it."""
+    per_epoch: int
+    count: int
+    """Numbers in a column."""
+    of: Callable[[TimeFrequency], Shaped[np.ndarray, "times columns"]]
+    images: Callable[[Shaped[np.ndarray, "batch times columns"]], Tensor]
+    """From the columns under each window, five epochs."""
+
+
+POOLED = Columns(
+    file="rows.f16",
+    kind="<f2",
+    per_epoch=POOLED_PER_EPOCH,
+    count=POOLED_COLUMNS,
+    of=pooled_columns,
+    images=lambda columns: pooled_images(torch.from_numpy(columns).float()),
+)
+"""What the stage and artifact networks read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +81,14 @@ class LabelledRecording:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSet:
-    """Epochs of all recordings, one after the other; epoch e owns the pooled rows [16e, 16e + 16).
+    """Epochs of all recordings, one after the other; each owns as many columns as `stored` says.
 
     `stage` is the code on which all experts agree where none saw an artifact, `artifact` 1 or 0 where all scored the
     epoch and agree on its flag; both are −1 elsewhere. Windows are cut before such epochs are left out, so they
     still show as neighbours. `bounds` are the first and last+1 epoch of the usable stretch around each epoch.
     """
 
-    columns: Float[np.ndarray, "times 17"]
+    columns: Shaped[np.ndarray, "times columns"]
     stage: Int[np.ndarray, " epochs"]
     artifact: Int[np.ndarray, " epochs"]
     bounds: Int[np.ndarray, "epochs 2"]
@@ -72,15 +98,23 @@ class TrainingSet:
     sha256: str
     transitions: Transitions
     """Learned from every expert's labels of every recording."""
+    stored: Columns = POOLED
 
     def __len__(self) -> int:
         return len(self.stage)
 
-    def images(self, epochs: Int[np.ndarray, " batch"]) -> Float[Tensor, "batch 3 80 8"]:
-        """Images of these epochs after the networks' first max-pool."""
-        starts = epochs[:, None] * POOLED_PER_EPOCH + np.arange(POOLED_WINDOW) - CONTEXT_EPOCHS * POOLED_PER_EPOCH
-        first, stop = self.bounds[epochs, :1] * POOLED_PER_EPOCH, self.bounds[epochs, 1:] * POOLED_PER_EPOCH
-        return pooled_images(torch.from_numpy(self.columns[reflect(starts, first, stop)]).float())
+    @property
+    def summary(self) -> str:
+        """How many recordings and epochs there are, and the first recordings by name."""
+        named = ", ".join(self.names[:5]) + (", …" if len(self.names) > 5 else "")
+        return f"{len(self.names)} labelled recordings, {len(self):,} epochs ({named})"
+
+    def images(self, epochs: Int[np.ndarray, " batch"]) -> Shaped[Tensor, "batch 3 times rows"]:
+        """Images of these epochs, (batch, 3, 80, 8) after the networks' first max-pool, or as `stored` makes them."""
+        each = self.stored.per_epoch
+        window = np.arange(each * (2 * CONTEXT_EPOCHS + 1)) - CONTEXT_EPOCHS * each
+        first, stop = self.bounds[epochs, :1] * each, self.bounds[epochs, 1:] * each
+        return self.stored.images(self.columns[reflect(epochs[:, None] * each + window, first, stop)])
 
     def held_out(self, *, share: float, seed: int) -> Bool[np.ndarray, " epochs"]:
         """Choose epochs for early stopping: whole blocks, spread over each recording.
@@ -148,7 +182,9 @@ class ShuffledBatches:
             yield self.examples.batch(np.sort(order[place * self.size : (place + 1) * self.size]))
 
 
-def prepare(recordings: Iterable[LabelledRecording], folder: Path, *, rows: RowChoice) -> TrainingSet:
+def prepare(
+    recordings: Iterable[LabelledRecording], folder: Path, *, rows: RowChoice, stored: Columns = POOLED
+) -> TrainingSet:
     """Write the training set of these recordings, taken one at a time, and open it.
 
     Errors: SettingError for a recording with other rows than `rows`, or none at all; OSError where `folder` cannot
@@ -156,20 +192,19 @@ def prepare(recordings: Iterable[LabelledRecording], folder: Path, *, rows: RowC
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SET_FILE).unlink(missing_ok=True)
-    for leftover in folder.glob(".rows-*"):
-        leftover.unlink()
+    remove_unfinished(folder / stored.file)
     digest = hashlib.sha256()
     names: list[str] = []
     labels: list[_Labels] = []
     hypnograms: list[Hypnogram] = []
-    with atomic_path(folder / ROWS_FILE) as temporary, temporary.open("wb") as stream:
+    with atomic_path(folder / stored.file) as temporary, temporary.open("wb") as stream:
         first = 0
         for recording in recordings:
             if recording.time_frequency.rows is not rows:
                 raise SettingError(
                     f"{recording.name} has {recording.time_frequency.rows} rows; this training set has {rows} ones."
                 )
-            content = pooled_columns(recording.time_frequency).astype("<f2").tobytes()
+            content = stored.of(recording.time_frequency).astype(stored.kind).tobytes()
             stream.write(content)
             digest.update(content)
             names.append(recording.name)
@@ -196,7 +231,7 @@ def prepare(recordings: Iterable[LabelledRecording], folder: Path, *, rows: RowC
     }
     with atomic_path(folder / SET_FILE) as temporary:
         temporary.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-    return open_set(folder)
+    return open_set(folder, stored)
 
 
 def is_prepared(folder: Path) -> bool:
@@ -204,14 +239,14 @@ def is_prepared(folder: Path) -> bool:
     return (folder / SET_FILE).is_file()
 
 
-def open_set(folder: Path) -> TrainingSet:
+def open_set(folder: Path, stored: Columns = POOLED) -> TrainingSet:
     """Open a prepared training set; its rows stay on disk. Errors: SettingError where there is none."""
     if not is_prepared(folder):
         raise SettingError(f"{folder} holds no prepared training set.")
     description = json.loads((folder / SET_FILE).read_text(encoding="utf-8"))
     with np.load(folder / EPOCHS_FILE, allow_pickle=False) as arrays:
         stage, artifact, bounds = arrays["stage"], arrays["artifact"], arrays["bounds"]
-    columns = np.memmap(folder / ROWS_FILE, dtype="<f2", mode="r").reshape(-1, POOLED_COLUMNS)
+    columns = np.memmap(folder / stored.file, dtype=stored.kind, mode="r").reshape(-1, stored.count)
     return TrainingSet(
         columns=columns,
         stage=stage,
@@ -222,6 +257,7 @@ def open_set(folder: Path) -> TrainingSet:
         rows=RowChoice(description["rows"]),
         sha256=description["sha256"],
         transitions=Transitions.parse(description["transitions"]),
+        stored=stored,
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from spindle.batch_record import RecordingState, Settings, forget, kept_rows, record_of, write_record
 from spindle.batch_summary import Outcome, Row
-from spindle.options import ChannelOptions, MethodOptions, ResultOptions
+from spindle.options import ChannelOptions, DensityOptions, MethodOptions, ResultOptions
 from spindle.outputs import Format
 
 ROW = Row(recording="mouse.edf", outcome=Outcome.SCORED, duration_s=120.0, wake_percent=100.0, seconds=0.5)
@@ -26,9 +26,14 @@ def recording(tmp_path: Path) -> Path:
 
 
 def settings(
-    channels: ChannelOptions | None = None, method: MethodOptions | None = None, results: ResultOptions | None = None
+    channels: ChannelOptions | None = None,
+    method: MethodOptions | None = None,
+    density: DensityOptions | None = None,
+    results: ResultOptions | None = None,
 ) -> Settings:
-    return Settings.of(channels or ChannelOptions(), method or MethodOptions(), results or ResultOptions())
+    return Settings.of(
+        channels or ChannelOptions(), method or MethodOptions(), density or DensityOptions(), results or ResultOptions()
+    )
 
 
 @pytest.fixture
@@ -54,6 +59,7 @@ def test_what_was_scored_is_kept_as_it_was(kept: Kept) -> None:
         settings(ChannelOptions(rate_hz=200.0)),
         settings(method=MethodOptions(artifact_threshold=0.4)),
         settings(method=MethodOptions(thesis=True)),
+        settings(density=DensityOptions(density=Path("density.safetensors"))),
         settings(results=ResultOptions(formats=(Format.CSV,))),
         settings(results=ResultOptions(figure=True)),
     ],

@@ -15,7 +15,8 @@ import pytest
 import spindle
 from latentia.command_line.options import name_of
 from spindle.cli import COMMANDS, main
-from spindle.options import AnalysisOptions, TrainingOptions
+from spindle.density import DensityConfig, with_density
+from spindle.options import AnalysisOptions, DensityOptions, TrainingOptions
 from spindle.training import TrainingConfig
 
 HEAVY = ("torch", "bokeh", "matplotlib", "mne")
@@ -28,10 +29,21 @@ BY_PLACE = {
 }  # fmt: skip
 SEE = "see spindle score --help."
 HOOKS = {"progress"}
-# Options that write what a function returns.
+# Options that write what a function returns, and those of a density, which in Python comes with the model.
 FILES = {
-    "score": {"out", "formats", "report", "figure", "list", "workers", "cluster", "again"},
+    "score": {
+        "out",
+        "formats",
+        "report",
+        "figure",
+        "list",
+        "workers",
+        "cluster",
+        "again",
+        *DensityOptions.__dataclass_fields__,
+    },
     "evaluate": {"json", "csv", "figures", "from_hour"},
+    "train": {"density"},
 }
 
 
@@ -99,6 +111,16 @@ def test_training_options_are_fields_of_the_training_with_the_same_defaults() ->
     assert flags == {name: known[name] for name in flags}
 
 
+def test_options_of_a_density_have_the_defaults_that_python_has() -> None:
+    parameters = inspect.signature(with_density).parameters
+    flags = {name: field.default for name, field in DensityOptions.__dataclass_fields__.items()}
+    named = {"density_threshold": "threshold_nats", "density_layers": "layers", "density_samples": "samples"}
+    assert {name: flags[name] for name in named} == {name: parameters[one].default for name, one in named.items()}
+    shared = ("seed", "passes", "patience", "threads", "accelerator", "precision", "rows")
+    usual = TrainingOptions()
+    assert all(getattr(DensityConfig(), name) == getattr(usual, name) for name in shared)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -120,6 +142,14 @@ def test_training_options_are_fields_of_the_training_with_the_same_defaults() ->
             f"--formats: 'xml' is no format; there are csv, service, edf, bids; {SEE}",
         ),
         (["score", "a.edf", "--artifact-threshold", "7"], "The artifact threshold must lie between 0 and 1, not at 7."),
+        (
+            ["score", "a.edf", "--density-layers", "3"],
+            "The density's options want its file: --density FILE, made by spindle train --density.",
+        ),
+        (
+            ["train", "a.edf", "--density", "small", "--base", "starter", "--batch", "7"],
+            "A density starts anew and has a rate and batches of its own; leave out --base, --batch.",
+        ),
         (["train", "a.edf", "--rows", "odd"], "--rows: 'odd' is not narrow or wide; see spindle train --help."),
         (["train", "a.edf", "--passes", "2.5"], "--passes: '2.5' is not a whole number; see spindle train --help."),
     ],

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import os
 import stat
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -165,6 +166,21 @@ def test_a_report_gets_back_all_that_the_table_of_scores_holds(tmp_path: Path, h
         assert saved.hypnogram.epoch_s == pytest.approx(hypnogram.epoch_s, abs=1e-6)
     np.testing.assert_allclose(saved.stage_probability, scores.stage_probability, atol=6e-7)
     np.testing.assert_allclose(saved.artifact_probability, scores.artifact_probability, atol=6e-7)
+
+
+def test_what_a_density_gave_is_one_more_column_and_comes_back(example: Scores, tmp_path: Path) -> None:
+    density = np.array([-2.5, -7.125, -2.75, -2.0, np.nan, -6.0])
+    write_csv(replace(example, density_nats=density), tmp_path / "a.csv")
+    header, *lines = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()
+    assert header.endswith("artifact,density_nats")
+    assert [line.rpartition(",")[2] for line in lines[:2]] == ["-2.500000", "-7.125000"]
+    assert lines[4].endswith(",")
+    np.testing.assert_array_equal(read_scores_csv(tmp_path / "a.csv").density_nats, density)
+    write_csv(example, tmp_path / "b.csv")
+    assert read_scores_csv(tmp_path / "b.csv").density_nats is None
+    assert is_scores_csv(tmp_path / "a.csv")
+    (again,) = read_labels(tmp_path / "a.csv", epochs=6)
+    np.testing.assert_array_equal(again.artifact, example.hypnogram.artifact)
 
 
 def test_a_day_keeps_its_epoch_length_exactly(tmp_path: Path) -> None:

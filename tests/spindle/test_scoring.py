@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,11 +14,11 @@ from spindle.classifier import EpochClassifier, initialise
 from spindle.errors import ChannelError, SettingError
 from spindle.hypnogram import STAGES
 from spindle.markov import Transitions, posterior, viterbi
-from spindle.model_file import ModelCard, SpindleModel, starter_model
+from spindle.model_file import ArtifactEvidence, ModelCard, SpindleModel, starter_model
 from spindle.recording import Channel, Montage, Recording
 from spindle.scoring import load_method, score, score_montage
 from spindle.simulation import Animal, Simulated, simulate
-from spindle.spectrogram import RowChoice
+from spindle.spectrogram import RowChoice, TimeFrequency
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,31 @@ def test_scores_cover_every_epoch(mouse: Simulated, model: SpindleModel) -> None
     assert ((scores.artifact_probability >= 0) & (scores.artifact_probability <= 1)).all()
     assert scores.eeg_labels == ("EEG1", "EEG2")
     assert scores.overview.spectrogram.shape == (300, 24)
+
+
+@pytest.mark.parametrize("rows", list(RowChoice))
+def test_a_detector_takes_the_artifact_networks_place_with_rows_of_its_own(
+    mouse: Simulated, model: SpindleModel, rows: RowChoice
+) -> None:
+    seen: list[TimeFrequency] = []
+
+    class Detector:
+        name = "a detector"
+
+        def find(self, time_frequency: TimeFrequency, advance: Callable[[int], None]) -> ArtifactEvidence:
+            seen.append(time_frequency)
+            advance(len(time_frequency))
+            density = np.arange(len(time_frequency), dtype=float)
+            return ArtifactEvidence(probability=density / len(time_frequency), density_nats=density)
+
+    detector = Detector()
+    detector.rows = rows  # type: ignore[attr-defined]
+    scores = score(recording(mouse.channels), model=replace(model, detector=detector), artifact_threshold=0.25)
+    assert [one.rows for one in seen] == [rows]
+    np.testing.assert_array_equal(scores.hypnogram.artifact, np.arange(300) > 75)
+    np.testing.assert_array_equal(scores.density_nats, np.arange(300))
+    assert scores.model_name == "untrained, artifacts by a detector"
+    np.testing.assert_array_equal(scores.at_threshold(0.5), np.arange(300) > 150)
 
 
 def test_a_gap_is_unscored_and_nothing_else_is(mouse: Simulated, model: SpindleModel) -> None:

@@ -13,7 +13,7 @@ from spindle.batch import FileScorer, ScoringOptions, score_recordings
 from spindle.batch_files import find_recordings, is_folder_of_recordings
 from spindle.batch_summary import SUMMARY, Outcome, Row, summary_table
 from spindle.errors import SettingError
-from spindle.options import BatchOptions, ChannelOptions, MethodOptions, ResultOptions
+from spindle.options import BatchOptions, ChannelOptions, DensityOptions, MethodOptions, ResultOptions
 from spindle.scores import Scores
 from spindle.summary import in_plain_words, rem_in_words
 
@@ -33,7 +33,12 @@ class Arguments:
 
 
 def run(
-    arguments: Arguments, channels: ChannelOptions, method: MethodOptions, results: ResultOptions, batch: BatchOptions
+    arguments: Arguments,
+    channels: ChannelOptions,
+    method: MethodOptions,
+    density: DensityOptions,
+    results: ResultOptions,
+    batch: BatchOptions,
 ) -> int:
     """Score recordings: wake, NREM, REM and artifacts for every 4 seconds, with probabilities and a report.
 
@@ -44,7 +49,7 @@ def run(
     if not arguments.recordings and batch.list is None:
         raise SettingError("RECORDING must be named; see spindle score --help.")
     recordings = find_recordings(arguments.recordings, batch.list)
-    options = ScoringOptions(channels=channels, method=method, results=results)
+    options = ScoringOptions(channels=channels, method=method, density=density, results=results)
     alone = len(arguments.recordings) == 1 and batch.list is None and batch.cluster is None
     if alone and not is_folder_of_recordings(arguments.recordings[0]):
         return _score_one(recordings[0], options)

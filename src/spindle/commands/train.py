@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from latentia.command_line.options import argument, option
 from latentia.command_line.progress import Bar, progress_bar
 from latentia.command_line.screen import say
 from latentia.folders import check_output_folder
+from spindle.errors import SettingError
 from spindle.options import ChannelOptions, TrainingOptions
 
 if TYPE_CHECKING:
+    from spindle.labelled_files import LabelledFile
+    from spindle.model_file import ModelCard
     from spindle.training import TrainingProgress
 
 MOST_LISTED = 24
@@ -31,7 +34,7 @@ class Arguments:
         (), "labels that are not beside their recording; once for each, in the same order", metavar="FILE"
     )
     run: Path = option(
-        Path("training"), "folder for the model, its record and its history; one training each", metavar="FOLDER"
+        Path("training"), "folder for the model, its record and its history; one training of a kind", metavar="FOLDER"
     )
     resume: bool = option(False, "go on with the interrupted training in that folder")
     base: str | None = option(
@@ -40,18 +43,20 @@ class Arguments:
         metavar="MODEL",
         flag="from",
     )
+    density: Literal["small", "large"] | None = option(
+        None, "train a density for artifacts instead: small for processors, large for a graphics card"
+    )
 
 
 def run(arguments: Arguments, channels: ChannelOptions, training: TrainingOptions) -> int:
     """Train a model on recordings that you labelled; two animals with a day each were enough in the thesis.
 
+    With --density it is a density that finds artifacts, for `spindle score --density`; the folder may be the same.
     An interrupted training goes on with the same command and --resume, and ends with the same model.
     """
     check_output_folder(arguments.run)
-    from spindle.api import train_on_files
+    _check_density(arguments, training)
     from spindle.labelled_files import check_labelled, find_labelled
-    from spindle.spectrogram import RowChoice
-    from spindle.training import TrainingConfig
 
     files = find_labelled(arguments.recordings, arguments.labels)
     try:
@@ -62,24 +67,79 @@ def run(arguments: Arguments, channels: ChannelOptions, training: TrainingOption
                 sentences.append(check_labelled(file, channels))
             for sentence in sentences if len(files) <= MOST_LISTED else [f"{len(files)} labelled recordings."]:
                 say(sentence)
-            model = train_on_files(
-                files,
-                channels,
-                TrainingConfig(**{**asdict(training), "rows": RowChoice(training.rows)}),
-                arguments.run,
-                resume=arguments.resume,
-                base=arguments.base,
-                progress=show,
-                on_progress=_teller(show),
-            )
+            if arguments.density is None:
+                card = _train_networks(arguments, files, channels, training, show)
+            else:
+                card = _train_density(arguments, files, channels, training, show)
     except KeyboardInterrupt:
         told = "Interrupted. The same command with --resume goes on from the last checkpoint."
         raise KeyboardInterrupt(told) from None
-    for note in model.card.notes:
+    for note in card.notes:
         say(note)
-    path = arguments.run / "model.safetensors"
-    say(f"The model is {path}. To score with it: spindle score RECORDING --model {path}")
+    if arguments.density is None:
+        path = arguments.run / "model.safetensors"
+        say(f"The model is {path}. To score with it: spindle score RECORDING --model {path}")
+    else:
+        path = arguments.run / "density.safetensors"
+        say(f"The density is {path}. To find artifacts by it: spindle score RECORDING --density {path}")
     return 0
+
+
+def _train_networks(
+    arguments: Arguments, files: list[LabelledFile], channels: ChannelOptions, training: TrainingOptions, show: Bar
+) -> ModelCard:
+    from spindle.api import train_on_files
+    from spindle.spectrogram import RowChoice
+    from spindle.training import TrainingConfig
+
+    model = train_on_files(
+        files,
+        channels,
+        TrainingConfig(**{**asdict(training), "rows": RowChoice(training.rows)}),
+        arguments.run,
+        resume=arguments.resume,
+        base=arguments.base,
+        progress=show,
+        on_progress=_teller(show),
+    )
+    return model.card
+
+
+def _train_density(
+    arguments: Arguments, files: list[LabelledFile], channels: ChannelOptions, training: TrainingOptions, show: Bar
+) -> ModelCard:
+    from spindle.density import DensityConfig, train_density_on_files
+    from spindle.spectrogram import RowChoice
+
+    same = ("seed", "passes", "patience", "threads", "accelerator", "precision")
+    config = DensityConfig(
+        size=arguments.density or "small",
+        rows=RowChoice(training.rows),
+        name=f"density of {training.name}",
+        **{name: getattr(training, name) for name in same},
+    )
+    model = train_density_on_files(
+        files,
+        channels,
+        config,
+        arguments.run,
+        resume=arguments.resume,
+        progress=show,
+        on_progress=_teller(show),
+    )
+    return model.card
+
+
+def _check_density(arguments: Arguments, training: TrainingOptions) -> None:
+    """Refuse options that a density would pass over in silence."""
+    usual = TrainingOptions()
+    changed = [
+        name for name in ("learning_rate", "batch", "augment") if getattr(training, name) != getattr(usual, name)
+    ]
+    named = [*(["base"] if arguments.base is not None else []), *changed]
+    if arguments.density is not None and named:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in named)
+        raise SettingError(f"A density starts anew and has a rate and batches of its own; leave out {options}.")
 
 
 def _teller(show: Bar) -> Callable[[TrainingProgress], None]:

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.spindle.density.epochs import untrained
 
 from spindle.classifier import EpochClassifier, initialise
 from spindle.cli import main
+from spindle.density import save_density
 from spindle.edf import write_edf
 from spindle.hypnogram import Hypnogram
 from spindle.labels import write_published_labels
@@ -54,6 +56,14 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     card = ModelCard(name="untrained", created="", commit="", data="none")
     path = tmp_path_factory.mktemp("model") / "untrained.safetensors"
     save_model(SpindleModel(stage=networks[0], artifact=networks[1], rows=RowChoice.NARROW, card=card), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def density_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A density with first weights and a threshold in the middle of what it gives."""
+    path = tmp_path_factory.mktemp("density") / "density.safetensors"
+    save_density(untrained(threshold_nats=-6.5), path)
     return path
 
 

@@ -163,6 +163,46 @@ def test_the_threshold_decides_which_epochs_are_artifacts(spindle: Spindle, mous
     assert not read_scores_csv(Path("none/mouse07_scores.csv")).hypnogram.artifact.any()
 
 
+def test_a_density_finds_the_artifacts_and_its_scores_are_kept(
+    spindle: Spindle, mouse: Path, model_file: Path, density_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert spindle("score", mouse, "--model", model_file, "--density", density_file) == 0
+    assert "Scored with untrained, artifacts by density of two mice." in capsys.readouterr().out
+    saved = read_scores_csv(Path("out/mouse07_scores.csv"))
+    density = saved.density_nats
+    assert density is not None and np.isfinite(density).all()
+    np.testing.assert_array_equal(saved.hypnogram.artifact, density < -6.5)
+    order = np.argsort(density)
+    assert (np.diff(saved.artifact_probability[order]) <= 0).all()
+    middle = float(np.median(density))
+    words = ("--density", density_file, "--density-threshold", middle, "--out", "moved", "--no-report")
+    assert spindle("score", mouse, "--model", model_file, *words) == 0
+    moved = read_scores_csv(Path("moved/mouse07_scores.csv"))
+    np.testing.assert_array_equal(moved.density_nats, density)
+    assert moved.hypnogram.artifact.sum() == EPOCHS / 2
+
+
+def test_layers_and_samples_of_a_density_change_its_scores(
+    spindle: Spindle, mouse: Path, model_file: Path, density_file: Path
+) -> None:
+    found = []
+    for number, words in enumerate([(), ("--density-layers", 4), ("--density-samples", 2)]):
+        more = ("--density", density_file, *words, "--out", number, "--no-report", "--formats", "csv")
+        assert spindle("score", mouse, "--model", model_file, *more) == 0
+        found.append(read_scores_csv(Path(f"{number}/mouse07_scores.csv")).density_nats)
+    assert not np.array_equal(found[0], found[1]) and not np.array_equal(found[0], found[2])
+
+
+def test_a_density_that_cannot_be_read_stops_the_scoring_in_a_sentence(
+    spindle: Spindle, mouse: Path, model_file: Path, everything: Snapshot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = everything()
+    assert spindle("score", mouse, "--model", model_file, "--density", model_file) == 2
+    printed = capsys.readouterr().err
+    assert "is not a SPINDLE density" in printed and printed.count("\n") == 1
+    assert everything() == before
+
+
 def test_a_transition_matrix_of_ones_own_is_obeyed(
     spindle: Spindle, mouse: Path, model_file: Path, tmp_path: Path
 ) -> None:

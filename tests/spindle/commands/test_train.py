@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 import spindle as package
+from spindle.density import load_density
 from spindle.edf import write_edf
 from spindle.hypnogram import Hypnogram
 from spindle.labels import write_published_labels
@@ -59,6 +60,37 @@ def test_a_folder_becomes_a_model_that_can_score(
     assert card.name == "our mice" and card.data.startswith("2 labelled recordings, 120 epochs")
     assert spindle("score", laboratory / "a.edf", "--model", "run/model.safetensors") == 0
     assert "Scored with our mice." in capsys.readouterr().out
+
+
+def test_a_folder_becomes_a_density_beside_the_model(
+    spindle: Spindle, laboratory: Path, model_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--run", "run", "--density", "small", "--passes", "1", "--threads", "1", "--name", "our mice")
+    assert spindle("train", laboratory, *words) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "Pass 1 of the density network" in printed.out
+    path = Path("run") / "density.safetensors"
+    assert f"To find artifacts by it: spindle score RECORDING --density {path}" in printed.out
+    assert load_density(path).card.name == "density of our mice"
+    assert spindle("train", laboratory, *words) == 2
+    assert "holds another training already" in capsys.readouterr().err
+    assert spindle("train", laboratory, *words, "--resume") == 0
+    more = ("--model", model_file, "--density", path, "--no-report", "--formats", "csv")
+    assert spindle("score", laboratory / "a.edf", *more) == 0
+    assert "artifacts by density of our mice." in capsys.readouterr().out
+
+
+def test_a_density_wants_artifacts_among_the_labels(
+    spindle: Spindle, laboratory: Path, capsys: pytest.CaptureFixture[str], everything: Snapshot
+) -> None:
+    clean = Hypnogram(codes=codes(LABELLED_EPOCHS), artifact=np.zeros(LABELLED_EPOCHS, dtype=bool))
+    for name in ("a", "b"):
+        write_published_labels(laboratory / f"{name}_labels.csv", [clean])
+    before = everything()
+    assert spindle("train", laboratory, "--run", "run", "--density", "small") == 2
+    assert "chooses its threshold by artifacts; the labels hold 120 and 0" in capsys.readouterr().err
+    assert everything() == before
 
 
 def test_labels_can_be_named_one_by_one(spindle: Spindle, laboratory: Path, capsys: pytest.CaptureFixture[str]) -> None:

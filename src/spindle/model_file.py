@@ -87,7 +87,7 @@ def load_model(path: Path) -> SpindleModel:
         raise ModelError(f"{path.name} is not a SPINDLE model: it cannot be read as a safetensors file.") from error
     try:
         rows = RowChoice(metadata["rows"])
-        card = _card(json.loads(metadata["card"]))
+        card = read_card(json.loads(metadata["card"]))
         transitions = Transitions.parse(metadata["transitions"])
     except (KeyError, TypeError, ValueError, AttributeError, SettingError) as error:
         raise ModelError(f"{path.name} is a damaged SPINDLE model: its description cannot be read.") from error
@@ -131,7 +131,8 @@ def _check_format(metadata: dict[str, str], path: Path) -> None:
         )
 
 
-def _card(fields: dict[str, Any]) -> ModelCard:
+def read_card(fields: dict[str, Any]) -> ModelCard:
+    """Invert `asdict`. Errors: KeyError, TypeError, ValueError or AttributeError where the card is damaged."""
     return ModelCard(
         name=str(fields["name"]),
         created=str(fields["created"]),

@@ -21,11 +21,16 @@ from spindle.scores import Scores
 from spindle.summary import in_plain_words, rem_in_words
 
 if TYPE_CHECKING:
-    from spindle.scoring import Method
+    from spindle.scoring import AnyMethod
 
 STARTER_NOTE = (
     "The starter model has seen simulated animals only. One that you train on two labelled animals of your own would "
     "do better: spindle train --help."
+)
+
+OTHER_METHOD_NOTE = (
+    "What {method} goes by was learned from simulated animals only. It can learn from labelled animals of your own: "
+    "spindle train --method {method} --help."
 )
 
 
@@ -49,7 +54,7 @@ def run(arguments: Arguments, channels: ChannelOptions, method: MethodOptions, r
         for path in arguments.recordings:
             batch.score(path)
     if batch.scored and method.model is None:
-        say(STARTER_NOTE)
+        say(STARTER_NOTE if method.method == "spindle" else OTHER_METHOD_NOTE.format(method=method.method))
     if batch.failed and len(arguments.recordings) > 1:
         complain(f"{batch.failed} of {len(arguments.recordings)} recordings could not be scored.", program="spindle")
     return 2 if batch.failed else 0
@@ -64,7 +69,7 @@ class _Batch:
         self.channels = channels
         self.options = method
         self.results = results
-        self.method: Method | None = None
+        self.method: AnyMethod | None = None
         self.scored = 0
         self.failed = 0
 
@@ -90,7 +95,7 @@ class _Batch:
                 self.fail(path, error, montage.animal)
         self.failed = min(self.failed, before + 1)
 
-    def score_animal(self, path: Path, recording: Recording, montage: Montage, method: Method) -> None:
+    def score_animal(self, path: Path, recording: Recording, montage: Montage, method: AnyMethod) -> None:
         from spindle.scoring import score_montage
 
         scores = score_montage(
@@ -140,7 +145,7 @@ def tell(scores: Scores, files: list[Path]) -> None:
         say(f"For other programs, in {files[0].parent}: {', '.join(path.name for path in files)}.", indent=2)
 
 
-def _load(options: MethodOptions) -> Method:
+def _load(options: MethodOptions) -> AnyMethod:
     from spindle.scoring import load_method
 
     return load_method(**asdict(options))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +11,10 @@ from latentia.command_line.options import argument, option
 from latentia.command_line.progress import Bar, progress_bar
 from latentia.command_line.screen import say
 from latentia.folders import check_output_folder
-from spindle.options import ChannelOptions, TrainingOptions
+from spindle.options import ChannelOptions, MethodName, TrainingOptions, changed, check_method
 
 if TYPE_CHECKING:
+    from spindle.labelled_files import LabelledFile
     from spindle.training import TrainingProgress
 
 MOST_LISTED = 24
@@ -35,6 +36,7 @@ class Arguments:
     )
     resume: bool = option(False, "go on with the interrupted training in that folder")
     base: str | None = option(None, "a model to start from: a file, or starter for the starter model", metavar="MODEL")
+    method: MethodName = option("spindle", "SPINDLE, or one of three older methods to compare it with")
 
 
 def run(arguments: Arguments, channels: ChannelOptions, training: TrainingOptions) -> int:
@@ -42,38 +44,72 @@ def run(arguments: Arguments, channels: ChannelOptions, training: TrainingOption
 
     An interrupted training goes on with the same command and --resume, and ends with the same model.
     """
+    given = {"resume": arguments.resume, "base": arguments.base is not None, **changed(training, but=("name",))}
+    check_method(arguments.method, **given)
     check_output_folder(arguments.run)
-    from spindle.api import train_on_files
-    from spindle.labelled_files import check_labelled, find_labelled
-    from spindle.spectrogram import RowChoice
-    from spindle.training import TrainingConfig
+    from spindle.labelled_files import find_labelled
 
     files = find_labelled(arguments.recordings, arguments.labels)
+    if arguments.method != "spindle":
+        with progress_bar() as show:
+            _look(files, channels, show)
+            return _learn(arguments.method, files, channels, arguments.run, training.name, show)
     try:
         with progress_bar() as show:
-            sentences = []
-            for place, file in enumerate(files):
-                show("Looking at recordings", place / len(files))
-                sentences.append(check_labelled(file, channels))
-            for sentence in sentences if len(files) <= MOST_LISTED else [f"{len(files)} labelled recordings."]:
-                say(sentence)
-            model = train_on_files(
-                files,
-                channels,
-                TrainingConfig(**{**asdict(training), "rows": RowChoice(training.rows)}),
-                arguments.run,
-                resume=arguments.resume,
-                base=arguments.base,
-                progress=show,
-                on_progress=_teller(show),
-            )
+            _look(files, channels, show)
+            return _train(arguments, files, channels, training, show)
     except KeyboardInterrupt:
         told = "Interrupted. The same command with --resume goes on from the last checkpoint."
         raise KeyboardInterrupt(told) from None
+
+
+def _look(files: Sequence[LabelledFile], channels: ChannelOptions, show: Bar) -> None:
+    """Check every header and label file before the first recording is read, and say what there is."""
+    from spindle.labelled_files import check_labelled
+
+    sentences = []
+    for place, file in enumerate(files):
+        show("Looking at recordings", place / len(files))
+        sentences.append(check_labelled(file, channels))
+    for sentence in sentences if len(files) <= MOST_LISTED else [f"{len(files)} labelled recordings."]:
+        say(sentence)
+
+
+def _train(
+    arguments: Arguments, files: Sequence[LabelledFile], channels: ChannelOptions, training: TrainingOptions, show: Bar
+) -> int:
+    from spindle.api import train_on_files
+    from spindle.spectrogram import RowChoice
+    from spindle.training import TrainingConfig
+
+    model = train_on_files(
+        files,
+        channels,
+        TrainingConfig(**{**asdict(training), "rows": RowChoice(training.rows)}),
+        arguments.run,
+        resume=arguments.resume,
+        base=arguments.base,
+        progress=show,
+        on_progress=_teller(show),
+    )
     for note in model.card.notes:
         say(note)
     path = arguments.run / "model.safetensors"
     say(f"The model is {path}. To score with it: spindle score RECORDING --model {path}")
+    return 0
+
+
+def _learn(
+    method: MethodName, files: Sequence[LabelledFile], channels: ChannelOptions, run: Path, name: str, show: Bar
+) -> int:
+    from spindle.api import learn_on_files
+
+    model = learn_on_files(method, files, channels, run, name=name, progress=show)
+    for figure, value in model.card.figures.items():
+        say(f"{figure.removeprefix('mean_f1_')} EEG: mean F1 {value:.3f} on these recordings.")
+    path = run / f"{method}.json"
+    say(f"The model is {path}; of two EEGs it uses: {model.method.use.value}.")
+    say(f"To score with it: spindle score RECORDING --method {method} --model {path}")
     return 0
 
 

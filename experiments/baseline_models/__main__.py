@@ -11,7 +11,7 @@ from rich.console import Console
 
 from experiments.common import command_line, markdown_table, progress_bars
 from spindle.agreement import state_agreement
-from spindle.baselines import KINDS, BaselineModel, learn_model, save_baseline, score
+from spindle.baselines import KINDS, BaselineModel, learn_model, save_baseline
 from spindle.baselines.base import Labelled, codes_of
 from spindle.hypnogram import STAGES, agreed_codes
 from spindle.montage import choose_montage
@@ -86,7 +86,7 @@ def _labelled(plan: Plan) -> Labelled:
 
 def _judge(model: BaselineModel, judges: Sequence[Labelled]) -> dict[str, float]:
     """Mean accuracy over laboratories, and F1 over all their epochs."""
-    pairs = [(agreed_codes(experts), codes_of(score(model.method, signals))) for signals, experts in judges]
+    pairs = [(agreed_codes(experts), codes_of(model.method.score(signals))) for signals, experts in judges]
     accuracy = sum(state_agreement(*pair).accuracy for pair in pairs) / len(pairs)
     matrices = [state_agreement(*pair).confusion for pair in pairs]
     together = replace(state_agreement(*pairs[0]), confusion=sum(matrices[1:], matrices[0]))

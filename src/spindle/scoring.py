@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Float
 
 from spindle.baselines import BaselineModel, load_baseline, packaged_baseline
-from spindle.baselines import score as score_by
 from spindle.baselines.base import codes_of
 from spindle.classifier import probabilities
 from spindle.decoding import Decoding, composition_weights
@@ -173,7 +172,7 @@ def _score_by_baseline(
     progress("Transforming", 0.0)
     images = time_frequency(signals, rows=RowChoice.NARROW)
     progress("Scoring", 0.0)
-    probability = score_by(model.method, signals)
+    probability = model.method.score(signals)
     codes = codes_of(probability)
     return Scores(
         name=name,

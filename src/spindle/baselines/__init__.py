@@ -6,7 +6,7 @@ features are standardised per recording, and the docstrings say so. `base` says 
 """
 
 from spindle.baselines.autoscore import Autoscore, GaussianNaiveBayes
-from spindle.baselines.base import Baseline, Examples, Learned, learn, score
+from spindle.baselines.base import Baseline, Examples, Learned, learn
 from spindle.baselines.faster import Faster
 from spindle.baselines.features import EegUse
 from spindle.baselines.model import (
@@ -36,5 +36,4 @@ __all__ = [
     "load_baseline",
     "packaged_baseline",
     "save_baseline",
-    "score",
 ]

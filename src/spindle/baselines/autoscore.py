@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
-from spindle.baselines.base import Examples
+from spindle.baselines.base import Baseline, Examples
 from spindle.baselines.features import EegUse, band_power, eeg_features, epochs_of, logarithm, standardise
 from spindle.hypnogram import STAGES
 from spindle.signals import EpochSignals
@@ -64,7 +64,7 @@ class GaussianNaiveBayes:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Autoscore:
+class Autoscore(Baseline):
     """Naive Bayes on log power, standardised per recording and smoothed in time.
 
     The paper standardises nothing, because it learns from the first part of each recording; one that is learned from
@@ -74,7 +74,6 @@ class Autoscore:
     name: ClassVar[str] = "autoscore"
     gives_probabilities: ClassVar[bool] = True
 
-    use: EegUse
     bayes: GaussianNaiveBayes
 
     @classmethod

@@ -6,9 +6,10 @@ is kept.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -35,43 +36,45 @@ class Examples:
 Method = TypeVar("Method", bound="Baseline")
 
 
-@runtime_checkable
-class Baseline(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class Baseline(ABC):
     """A method as it is learned: it scores one recording at a time and knows no artifacts.
 
-    `name` is what the command line calls it; `gives_probabilities` is False where each is 0 or 1.
+    `name` is what the command line calls it; `gives_probabilities` is False where each is 0 or 1; `use` says what
+    becomes of two EEGs.
     """
 
     name: ClassVar[str]
     gives_probabilities: ClassVar[bool]
 
-    @property
-    def use(self) -> EegUse:
-        """What becomes of two EEGs."""
-        ...
+    use: EegUse
 
     @classmethod
+    @abstractmethod
     def extract(cls, signals: EpochSignals, use: EegUse) -> Float[np.ndarray, "epochs features"]:
         """Features of a recording; NaN where it is unusable."""
-        ...
 
     @classmethod
+    @abstractmethod
     def candidates(cls: type[Method], recordings: Sequence[Examples], use: EegUse) -> Iterator[Method]:
         """What these recordings teach: one method, or several of which the best is to be chosen."""
-        ...
 
+    @abstractmethod
     def classify(self, features: Float[np.ndarray, "epochs features"]) -> Float[np.ndarray, "epochs 3"]:
         """Probabilities of the states, in the order of `STAGES`, from what `extract` gives; NaN where unusable."""
-        ...
 
+    @abstractmethod
     def parameters(self) -> dict[str, Any]:
         """What was learned, in a form that JSON holds."""
-        ...
 
     @classmethod
+    @abstractmethod
     def from_parameters(cls: type[Method], use: EegUse, parameters: Mapping[str, Any]) -> Method:
         """Invert `parameters`. Errors: KeyError, TypeError or ValueError where they are damaged."""
-        ...
+
+    def score(self, signals: EpochSignals) -> Float[np.ndarray, "epochs 3"]:
+        """Probabilities of the states, in the order of `STAGES`; NaN where an epoch is unusable."""
+        return self.classify(self.extract(signals, self.use))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +83,6 @@ class Learned(Generic[Method]):
 
     method: Method
     mean_f1: dict[EegUse, float]
-
-
-def score(method: Baseline, signals: EpochSignals) -> Float[np.ndarray, "epochs 3"]:
-    """Probabilities of the states, in the order of `STAGES`; NaN where an epoch is unusable."""
-    return method.classify(method.extract(signals, method.use))
 
 
 def learn(kind: type[Method], recordings: Iterable[Labelled]) -> Learned[Method]:

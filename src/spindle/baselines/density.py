@@ -62,7 +62,7 @@ def clusters(points: Float[np.ndarray, "points axes"], *, factor: float = 1.0) -
 
 def _means(points: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> NDArray[np.floating[Any]]:
     """Mean of its cluster for each point."""
-    return np.stack([points[labels == label].mean(axis=0) for label in range(labels.max() + 1)])[labels]
+    return np.asarray(np.stack([points[labels == label].mean(axis=0) for label in range(labels.max() + 1)])[labels])
 
 
 def _clusters(
@@ -104,12 +104,12 @@ def allocate(
 def _cores(height: NDArray[np.floating[Any]], neighbours: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     """Let the water sink, point by point, and number the islands that are clusters; −1 below every meeting."""
     sea = _Islands(height, max(LEAST_POINTS, round(SMALLEST_SHARE * len(height))))
-    linked: list[list[int]] = [[] for _ in height]
+    linked: list[set[int]] = [set() for _ in height]
     for point, others in enumerate(neighbours.tolist()):
         for other in others:
             if other != point:
-                linked[point].append(other)
-                linked[other].append(point)
+                linked[point].add(other)
+                linked[other].add(point)
     for point in np.argsort(-height, kind="stable").tolist():
         sea.uncover(point, linked[point])
     return sea.labels()
@@ -121,49 +121,44 @@ class _Islands:
     def __init__(self, height: NDArray[np.floating[Any]], smallest: int) -> None:
         self.height = height.tolist()
         self.smallest = smallest
-        self.parent = [NOBODY] * len(height)
+        self.peak = [NOBODY] * len(height)
+        """The highest point of each point's island, by which the island is called."""
         self.members: dict[int, list[int]] = {}
         self.closed: list[list[int]] = []
         self.open: set[int] = set()
         """Islands that were no part of a meeting of clusters yet; the others are only ground between clusters."""
 
-    def uncover(self, point: int, linked: list[int]) -> None:
+    def uncover(self, point: int, linked: set[int]) -> None:
         """Add a point, lower than all before it, to the islands that it touches."""
-        self.parent[point] = point
+        touched = {self.peak[other] for other in linked} - {NOBODY}
+        self.peak[point] = point
         self.members[point] = [point]
         self.open.add(point)
-        roots = {self.find(other) for other in linked if self.parent[other] != NOBODY} - {point}
-        for root in sorted(roots, key=lambda one: -self.height[one]):
-            self.meet(self.find(point), root, self.height[point])
+        for island in sorted(touched, key=lambda one: -self.height[one]):
+            self.meet(self.peak[point], island, self.height[point])
 
     def meet(self, one: int, other: int, level: float) -> None:
-        """Join two islands; a root is its island's peak. Two that are clusters both close."""
-        high, low = sorted((one, other), key=lambda root: (-self.height[root], root))
+        """Join two islands under the name of the higher. Of two that are clusters, both are closed as they are."""
+        high, low = sorted((one, other), key=lambda island: (-self.height[island], island))
         if self.is_cluster(low, level) and self.is_cluster(high, level):
-            self.closed += [self.members[root] for root in (high, low) if root in self.open]
+            self.closed += [list(self.members[island]) for island in (high, low) if island in self.open]
             self.open -= {high, low}
         elif low not in self.open and high in self.open:
             self.open.discard(high)
-        self.parent[low] = high
+        for point in self.members[low]:
+            self.peak[point] = high
         self.members[high] += self.members.pop(low)
         self.open.discard(low)
 
-    def is_cluster(self, root: int, level: float) -> bool:
+    def is_cluster(self, island: int, level: float) -> bool:
         """Whether an island is large, and its peak clearly above the water. Ground between clusters always is."""
-        return len(self.members[root]) >= self.smallest and level < HIGHEST_SADDLE * self.height[root]
-
-    def find(self, point: int) -> int:
-        """The peak of a point's island."""
-        while self.parent[point] != point:
-            self.parent[point] = self.parent[self.parent[point]]
-            point = self.parent[point]
-        return point
+        return len(self.members[island]) >= self.smallest and level < HIGHEST_SADDLE * self.height[island]
 
     def labels(self) -> NDArray[np.int64]:
         """Number the clusters by size; without any meeting, the largest island is the only one."""
-        found = self.closed + [self.members[root] for root in sorted(self.open) if self.parent[root] == root]
+        found = self.closed + [self.members[island] for island in sorted(self.open)]
         large = [island for island in found if len(island) >= self.smallest] or [max(found, key=len)]
-        result = np.full(len(self.parent), NOBODY)
+        result = np.full(len(self.peak), NOBODY)
         for label, island in enumerate(sorted(large, key=len, reverse=True)):
             result[island] = label
         return result

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from spindle.baselines.base import Examples
+from spindle.baselines.base import Baseline, Examples
 from spindle.baselines.density import allocate, clusters
 from spindle.baselines.features import EegUse, band_power, eeg_features, epochs_of, logarithm, one_hot, standardise
 from spindle.hypnogram import STAGES, Stage
@@ -34,7 +34,7 @@ FACTORS = (0.5, 0.7, 0.9)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Faster:
+class Faster(Baseline):
     """Log power in bins of 1 Hz, standardised, its principal components, and clusters of those by density.
 
     Each recording is clustered by itself and without labels. Labels of others serve to choose the number of components,
@@ -49,7 +49,6 @@ class Faster:
     name: ClassVar[str] = "faster"
     gives_probabilities: ClassVar[bool] = False
 
-    use: EegUse
     components: int
     factor: float
     centres: Float[np.ndarray, "3 2"]

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from spindle.baselines.base import Examples
+from spindle.baselines.base import Baseline, Examples
 from spindle.baselines.features import EegUse, band_power, eeg_features, logarithm, one_hot, standardise
 from spindle.hypnogram import STAGES, Stage
 from spindle.signals import EpochSignals
@@ -102,7 +102,7 @@ def refine(codes: Int[np.ndarray, " epochs"]) -> NDArray[np.int8]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scoprism:
+class Scoprism(Baseline):
     """Thresholds that are learned from labelled recordings, and refinement by adjacent epochs.
 
     The published thresholds are those of one laboratory's electrodes and amplifiers. Here every recording's ratio is
@@ -113,7 +113,6 @@ class Scoprism:
     name: ClassVar[str] = "scoprism"
     gives_probabilities: ClassVar[bool] = False
 
-    use: EegUse
     thresholds: Thresholds
 
     @classmethod

@@ -22,7 +22,7 @@ def mouse(seed: int, *, seconds: int = 2 * 3600) -> Labelled:
 
 @pytest.fixture(scope="session")
 def teachers() -> list[Labelled]:
-    return [mouse(1), mouse(2)]
+    return [mouse(1, seconds=3600), mouse(2, seconds=3600)]
 
 
 @pytest.fixture(scope="session")

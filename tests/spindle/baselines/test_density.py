@@ -28,13 +28,23 @@ def test_one_blob_is_one_cluster(seed: int, axes: int) -> None:
     assert clusters(points).max() == 0
 
 
-@pytest.mark.parametrize("sizes", [(200, 200), (300, 100), (380, 20)])
+@pytest.mark.parametrize("sizes", [(200, 200), (300, 100), (350, 50)])
 @pytest.mark.parametrize("seed", range(3))
 def test_two_separated_blobs_are_two_clusters(seed: int, sizes: tuple[int, int]) -> None:
     points, truth = blobs(seed, axes=3, sizes=sizes, distance=8.0)
     found = clusters(points, factor=0.8)
     assert found.max() == 1
     assert purity(found, truth) > 0.96  # far from its middle, a point may be nearer to another blob
+
+
+def test_what_lies_below_a_saddle_is_shared_between_its_clusters() -> None:
+    """A wide cluster beside a narrow, high one keeps its outer points: wake beside NREM sleep."""
+    rng = np.random.default_rng(6)
+    truth = np.repeat([0, 1], [300, 300])
+    points = np.where(truth[:, None] == 0, rng.normal(0, 0.5, (600, 2)), rng.normal(0, 2, (600, 2)) + [6, 0])
+    found = clusters(points, factor=0.8)
+    assert found.max() == 1
+    assert purity(found, truth) > 0.95
 
 
 def test_three_blobs_of_different_sizes_are_three_clusters() -> None:

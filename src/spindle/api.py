@@ -15,17 +15,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from latentia.errors import LatentiaError
 from latentia.folders import make_folder, remove_if_empty
 from spindle.agreement import Evaluation
 from spindle.agreement import evaluate as compare
+from spindle.baselines import BaselineModel, learn_model, save_baseline
 from spindle.batch import ScoringOptions, Show, score_recordings
 from spindle.batch_files import find_recordings
 from spindle.batch_summary import Row
 from spindle.curve import CurveSettings, LearningCurve, measure_curve
 from spindle.errors import ChannelError, SettingError
 from spindle.hypnogram import Hypnogram
-from spindle.labelled_files import LabelledFile, find_labelled, read_all_labelled
+from spindle.labelled_files import LabelledFile, find_labelled, read_all_labelled, read_all_signals
 from spindle.labels import read_labels
 from spindle.markov import Transitions
 from spindle.model_file import SpindleModel, load_model, starter_model
@@ -36,15 +39,18 @@ from spindle.options import (
     ChannelOptions,
     CohortName,
     DensityOptions,
+    MethodName,
     MethodOptions,
     ResultOptions,
     SimulationOptions,
+    changed,
+    check_method,
 )
 from spindle.outputs import is_scores_csv, read_scores_csv, report_of
 from spindle.reading import read_recording
 from spindle.recording import Montage, Recording
 from spindle.report_page import write_report
-from spindle.scoring import Method, Progress, load_method, restore_scores, score, score_montage
+from spindle.scoring import AnyMethod, Method, Progress, load_method, restore_scores, score, score_montage
 from spindle.simulation.folders import simulate_files
 from spindle.training import DATA, TrainingConfig, TrainingProgress
 from spindle.training import train as train_networks
@@ -57,6 +63,7 @@ __all__ = [
     "analyze",
     "compare_files",
     "evaluate",
+    "learn_on_files",
     "learning_curve",
     "model_to_start_from",
     "report",
@@ -106,21 +113,51 @@ def train(
     run: Path | str = "training",
     resume: bool = False,
     base: Path | str | SpindleModel | None = None,
+    method: MethodName = "spindle",
     eeg: Sequence[str] = (),
     emg: str | None = None,
     by_position: bool = False,
     rate_hz: float | None = None,
     config: TrainingConfig | None = None,
-) -> SpindleModel:
+) -> SpindleModel | BaselineModel:
     """Train a model on labelled recordings, or on folders of such, and keep it in the folder `run`.
 
     Labels stand beside each recording, or are given in the same order. `base` is a model to start from, "starter" the
     one that comes with the package. The fields of `config` are the command line's options under "Training".
-    Errors: those of reading and of `spindle.training.train`.
+    Another `method` than SPINDLE uses only the name in `config`, and neither `resume` nor `base`.
+    Errors: those of reading, of `spindle.training.train` and of `learn_on_files`.
     """
+    settings = config or TrainingConfig()
+    check_method(method, resume=resume, base=base is not None, **changed(settings, but=("name",)))
     files = find_labelled([Path(one) for one in recordings], [Path(one) for one in labels])
     channels = ChannelOptions(eeg=tuple(eeg), emg=emg, by_position=by_position, rate_hz=rate_hz)
-    return train_on_files(files, channels, config or TrainingConfig(), Path(run), resume=resume, base=base)
+    if method != "spindle":
+        return learn_on_files(method, files, channels, Path(run), name=settings.name)
+    return train_on_files(files, channels, settings, Path(run), resume=resume, base=base)
+
+
+def learn_on_files(
+    method: MethodName,
+    files: Sequence[LabelledFile],
+    channels: ChannelOptions,
+    run: Path,
+    *,
+    name: str,
+    progress: Progress = lambda what, share: None,
+) -> BaselineModel:
+    """Learn one of the methods that SPINDLE is compared with, and keep it as METHOD.json in the folder `run`.
+
+    Errors: SettingError where that file exists, or a state has no epoch; OutputError; those of reading.
+    """
+    target = run / f"{method}.json"
+    if target.exists():
+        raise SettingError(f"{target} exists already; name another folder.")
+    named = ", ".join(file.recording.name for file in files[:5]) + (", …" if len(files) > 5 else "")
+    recordings = read_all_signals(files, channels, progress=progress)
+    model = learn_model(method, recordings, name=name, data=f"{len(files)} labelled recordings ({named})")
+    make_folder(run)
+    save_baseline(model, target)
+    return model
 
 
 def train_on_files(
@@ -184,7 +221,8 @@ def evaluate(
     emg: str | None = None,
     by_position: bool = False,
     rate_hz: float | None = None,
-    model: Path | str | SpindleModel | None = None,
+    method: MethodName = "spindle",
+    model: Path | str | SpindleModel | BaselineModel | None = None,
     transitions: Path | str | Transitions | None = None,
     artifact_threshold: float = 0.5,
     thesis: bool = False,
@@ -197,7 +235,8 @@ def evaluate(
     files = [Path(labels)] if isinstance(labels, str | Path) else [Path(one) for one in labels]
     channels = ChannelOptions(eeg=tuple(eeg), emg=emg, by_position=by_position, rate_hz=rate_hz)
     usual = not (model or transitions or thesis) and artifact_threshold == Method.artifact_threshold
-    load = None if usual else partial(load_method, model, transitions, artifact_threshold, thesis=thesis)
+    usual = usual and method == "spindle"
+    load = None if usual else partial(load_method, model, transitions, artifact_threshold, thesis=thesis, method=method)
     return compare_files(Path(scoring), files, channels, load).evaluation
 
 
@@ -217,7 +256,7 @@ def compare_files(
     scoring: Path,
     labels: Sequence[Path],
     channels: ChannelOptions,
-    load: Callable[[], Method] | None,
+    load: Callable[[], AnyMethod] | None,
     *,
     progress: Progress = lambda what, share: None,
 ) -> Compared:
@@ -235,10 +274,11 @@ def compare_files(
     montage = choose_montage(recording, eeg=channels.eeg, emg=channels.emg, by_position=channels.by_position)
     experts = _experts(labels, montage.epochs, scoring)
     scores = score_montage(montage, (load or load_method)(), name=recording.name, progress=progress)
+    network = scores.network_probability
     judged = compare(
         scores.hypnogram,
         experts,
-        network_probability=scores.network_probability,
+        network_probability=None if np.isnan(network).all() else network,
         stage_probability=scores.stage_probability,
     )
     return Compared(

@@ -26,7 +26,7 @@ from spindle.recording import Montage, Recording
 from spindle.scores import Scores
 
 if TYPE_CHECKING:
-    from spindle.scoring import Method
+    from spindle.scoring import AnyMethod
 
 Show = Callable[[str, float, str], None]
 """Called with what is being done, the share of it that is done, 0 to 1, and a detail to show beside it."""
@@ -123,7 +123,7 @@ class FileScorer:
         self.options = options
         self.on_scores = on_scores
         self.progress = progress
-        self._method: Method | None = None
+        self._method: AnyMethod | None = None
 
     def score(self, path: Path, settings: Settings | None = None) -> tuple[Row, ...]:
         """Score all animals of a file, and give their rows; what is wrong with one does not stop the others.
@@ -149,7 +149,7 @@ class FileScorer:
         return rows
 
     def _score_animal(
-        self, path: Path, recording: Recording, montage: Montage, method: Method, files: list[Path]
+        self, path: Path, recording: Recording, montage: Montage, method: AnyMethod, files: list[Path]
     ) -> Row:
         from spindle.scoring import score_montage
 
@@ -233,7 +233,7 @@ def _with_absolute_paths(options: _Options) -> _Options:
     return replace(options, **paths)
 
 
-def _load(options: ScoringOptions) -> Method:
+def _load(options: ScoringOptions) -> AnyMethod:
     from spindle.scoring import load_method
 
     method, density = asdict(options.method), options.density

@@ -84,3 +84,10 @@ class Hypnogram:
         """Share of each state among scored epochs; artifacts count with their state. All 0 if none is scored."""
         total = max(int(self.scored.sum()), 1)
         return {stage: float((self.codes == stage.code).sum()) / total for stage in STAGES}
+
+
+def agreed_codes(hypnograms: Sequence[Hypnogram]) -> Int[np.ndarray, " epochs"]:
+    """Codes of the states that all experts give in epochs that none of them marked as an artifact; −1 elsewhere."""
+    codes = np.stack([hypnogram.codes for hypnogram in hypnograms])
+    clean = ~np.any([hypnogram.artifact for hypnogram in hypnograms], axis=0)
+    return np.where(clean & (codes == codes[0]).all(axis=0), codes[0], Stage.UNSCORED.code).astype(np.int8)

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from spindle.errors import LabelError, RecordingError, SettingError, SpindleError
+from spindle.hypnogram import Hypnogram
 from spindle.labels import read_labels
 from spindle.montage import choose_montage
 from spindle.options import ChannelOptions
 from spindle.reading import RECORDING_SUFFIXES, read_recording
 from spindle.recording import Montage, Recording
-from spindle.signals import load_signals
+from spindle.signals import EpochSignals, load_signals
 from spindle.spectrogram import RowChoice, time_frequency
 from spindle.training_set import LabelledRecording
+
+_Read = TypeVar("_Read")
 
 LABEL_ENDINGS = ("_labels.csv", "_labels.tsv", "_labels.txt", "_labels.edf", "_events.tsv", ".csv", ".tsv", ".txt")
 """A recording's labels bear its name with one of these in place of its suffix."""
@@ -58,11 +61,15 @@ def check_labelled(file: LabelledFile, channels: ChannelOptions) -> str:
 
 
 def read_labelled(file: LabelledFile, channels: ChannelOptions, rows: RowChoice) -> LabelledRecording:
+    """Read signals and labels, and transform. Errors: those of `read_signals`."""
+    name, signals, hypnograms = _read(file, channels)
+    return LabelledRecording(name=name, time_frequency=time_frequency(signals, rows=rows), hypnograms=hypnograms)
+
+
+def read_signals(file: LabelledFile, channels: ChannelOptions) -> tuple[EpochSignals, tuple[Hypnogram, ...]]:
     """Read signals and labels. Errors: those of `check_labelled`, and of reading the signals."""
-    opened, montage = open_labelled(file, channels)
-    images = time_frequency(load_signals(montage), rows=rows)
-    hypnograms = read_labels(file.labels, epochs=len(images), recording=opened.name)
-    return LabelledRecording(name=opened.name, time_frequency=images, hypnograms=hypnograms)
+    _, signals, hypnograms = _read(file, channels)
+    return signals, hypnograms
 
 
 def read_all_labelled(
@@ -73,13 +80,35 @@ def read_all_labelled(
     progress: Callable[[str, float], None] = lambda what, share: None,
 ) -> Iterator[LabelledRecording]:
     """Read one after the other. Errors: those of `read_labelled`, with the recording's name."""
+    return _one_by_one(files, lambda file: read_labelled(file, channels, rows), progress)
+
+
+def read_all_signals(
+    files: Sequence[LabelledFile],
+    channels: ChannelOptions,
+    *,
+    progress: Callable[[str, float], None] = lambda what, share: None,
+) -> Iterator[tuple[EpochSignals, tuple[Hypnogram, ...]]]:
+    """Read one after the other. Errors: those of `read_signals`, with the recording's name."""
+    return _one_by_one(files, lambda file: read_signals(file, channels), progress)
+
+
+def _one_by_one(
+    files: Sequence[LabelledFile], read: Callable[[LabelledFile], _Read], progress: Callable[[str, float], None]
+) -> Iterator[_Read]:
     for place, file in enumerate(files):
         progress("Reading recordings", place / len(files))
         try:
-            yield read_labelled(file, channels, rows)
+            yield read(file)
         except SpindleError as error:
             name = file.recording.name
             raise error if name in str(error) else type(error)(f"{name}: {error}") from error
+
+
+def _read(file: LabelledFile, channels: ChannelOptions) -> tuple[str, EpochSignals, tuple[Hypnogram, ...]]:
+    opened, montage = open_labelled(file, channels)
+    signals = load_signals(montage)
+    return opened.name, signals, read_labels(file.labels, epochs=len(signals.usable), recording=opened.name)
 
 
 def open_labelled(file: LabelledFile, channels: ChannelOptions) -> tuple[Recording, Montage]:

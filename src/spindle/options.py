@@ -7,15 +7,21 @@ of the same names in Python have the same parameters with the same defaults; a t
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, fields
 from datetime import time
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from latentia.command_line.options import option
 from spindle.errors import SettingError
 from spindle.outputs import Format
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+MethodName = Literal["spindle", "faster", "scoprism", "autoscore"]
+"""SPINDLE, and the three methods that the thesis compares it with (`spindle.baselines`)."""
 
 CohortName = Literal["A", "B", "C", "D"]
 """A cohort of the thesis' Table 5.2."""
@@ -47,7 +53,10 @@ class ChannelOptions:
 class MethodOptions:
     """Method."""
 
-    model: Path | None = option(None, "a model made by `spindle train`, instead of the starter model", metavar="FILE")
+    method: MethodName = option("spindle", "SPINDLE, or one of three older methods to compare it with")
+    model: Path | None = option(
+        None, "a model made by `spindle train`, instead of the one that comes with the package", metavar="FILE"
+    )
     transitions: Path | None = option(
         None,
         "probabilities of transitions, instead of the model's: 3 lines of 3 numbers, from and to wake, NREM, REM",
@@ -59,6 +68,19 @@ class MethodOptions:
     def __post_init__(self) -> None:
         if not 0 < self.artifact_threshold < 1:
             raise SettingError(f"The artifact threshold must lie between 0 and 1, not at {self.artifact_threshold:g}.")
+        check_method(self.method, **changed(self, but=("method", "model")))
+
+
+def changed(options: DataclassInstance, *, but: Collection[str] = ()) -> dict[str, bool]:
+    """Tell of each option, save those of `but`, whether it differs from its default."""
+    return {one.name: getattr(options, one.name) != one.default for one in fields(options) if one.name not in but}
+
+
+def check_method(method: MethodName, **given: bool) -> None:
+    """Refuse options that another method than SPINDLE has no use for; `given` says which were. Errors: SettingError."""
+    named = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given]
+    if method != "spindle" and named:
+        raise SettingError(f"The method {method} has no use for {' and '.join(named)}; leave out one or the other.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from spindle.baselines import BaselineModel, load_baseline, packaged_baseline
+from spindle.baselines.base import codes_of
 from spindle.classifier import probabilities
 from spindle.decoding import Decoding, composition_weights
 from spindle.errors import LabelError, SettingError
@@ -17,6 +19,7 @@ from spindle.hypnogram import Hypnogram
 from spindle.markov import Transitions
 from spindle.model_file import ArtifactEvidence, SpindleModel, load_model, starter_model
 from spindle.montage import choose_montage
+from spindle.options import MethodName, check_method
 from spindle.outputs import SavedScores
 from spindle.reading import read_recording
 from spindle.recording import EPOCH_S, Montage, Recording
@@ -36,7 +39,7 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """How to score: a trained model, how to decode it, and the probability above which an epoch is an artifact."""
+    """How SPINDLE scores: a trained model, how to decode it, and the probability above which there is an artifact."""
 
     model: SpindleModel
     decoding: Decoding
@@ -47,6 +50,10 @@ class Method:
             raise SettingError(f"The artifact threshold must lie between 0 and 1, not at {self.artifact_threshold:g}.")
 
 
+AnyMethod = Method | BaselineModel
+"""SPINDLE with its settings, or a rival method that was learned."""
+
+
 def score(
     recording: Path | str | Recording,
     *,
@@ -54,7 +61,8 @@ def score(
     emg: str | None = None,
     by_position: bool = False,
     rate_hz: float | None = None,
-    model: Path | str | SpindleModel | None = None,
+    method: MethodName = "spindle",
+    model: Path | str | SpindleModel | BaselineModel | None = None,
     transitions: Path | str | Transitions | None = None,
     artifact_threshold: float = 0.5,
     thesis: bool = False,
@@ -64,24 +72,32 @@ def score(
 
     `eeg` and `emg` name channels; without them they are guessed from the labels, and `Scores.notes` says so.
     `by_position` takes channels 1 and 2 as EEG and 3 as EMG. `rate_hz` is for files that do not say their rate.
+    `method` is SPINDLE or one of the three that the thesis compares it with; a `model` must be of the method.
     `transitions` replaces those the model learned; `thesis` decodes as thesis A, 5.3.3 does.
     Errors: RecordingError, ChannelError (among others: several animals in one file and none named), ModelError,
     SettingError.
     """
     opened = recording if isinstance(recording, Recording) else read_recording(Path(recording), rate_hz=rate_hz)
     montage = choose_montage(opened, eeg=eeg, emg=emg, by_position=by_position)
-    method = load_method(model, transitions, artifact_threshold, thesis=thesis)
-    return score_montage(montage, method, name=opened.name, start=opened.start, notes=opened.notes, progress=progress)
+    loaded = load_method(model, transitions, artifact_threshold, thesis=thesis, method=method)
+    return score_montage(montage, loaded, name=opened.name, start=opened.start, notes=opened.notes, progress=progress)
 
 
 def load_method(
-    model: Path | str | SpindleModel | None = None,
+    model: Path | str | SpindleModel | BaselineModel | None = None,
     transitions: Path | str | Transitions | None = None,
     artifact_threshold: float = 0.5,
     *,
     thesis: bool = False,
-) -> Method:
-    """Load what is named by its file; without a model, the starter model. Errors: ModelError, SettingError."""
+    method: MethodName = "spindle",
+) -> AnyMethod:
+    """Load what is named by its file; without a model, the one of the package. Errors: ModelError, SettingError."""
+    unusual = artifact_threshold != Method.artifact_threshold
+    check_method(method, transitions=transitions is not None, thesis=thesis, artifact_threshold=unusual)
+    if method != "spindle":
+        return _load_baseline(method, model)
+    if isinstance(model, BaselineModel):
+        raise SettingError(f"The model is one of {model.method.name}; name that method too.")
     if thesis and transitions is not None:
         raise SettingError("The thesis' decoding has transitions of its own; leave either of them out.")
     if isinstance(transitions, Path | str):
@@ -93,9 +109,18 @@ def load_method(
     return Method(model=model, decoding=decoding, artifact_threshold=artifact_threshold)
 
 
+def _load_baseline(method: MethodName, model: Path | str | SpindleModel | BaselineModel | None) -> BaselineModel:
+    if model is None:
+        return packaged_baseline(method)
+    loaded = load_baseline(Path(model), method) if isinstance(model, Path | str) else model
+    if not isinstance(loaded, BaselineModel) or loaded.method.name != method:
+        raise SettingError(f"The model is not one of {method}.")
+    return loaded
+
+
 def score_montage(
     montage: Montage,
-    method: Method,
+    method: AnyMethod,
     *,
     name: str,
     start: datetime | None = None,
@@ -103,6 +128,8 @@ def score_montage(
     progress: Progress = lambda what, share: None,
 ) -> Scores:
     """Score one animal. Memory is bounded by about 45 MB per channel and day, whatever the recorder's rate."""
+    if isinstance(method, BaselineModel):
+        return _score_by_baseline(montage, method, name=name, start=start, notes=notes, progress=progress)
     signals = load_signals(montage, advance=_share(progress, "Reading", montage, parts=len(montage.channels)))
     progress("Transforming", 0.0)
     images = time_frequency(signals, rows=method.model.rows)
@@ -146,6 +173,39 @@ def find_artifacts(
     if detector.rows is not images.rows:
         images = time_frequency(signals, rows=detector.rows)
     return detector.find(images, advance)
+
+
+def _score_by_baseline(
+    montage: Montage,
+    model: BaselineModel,
+    *,
+    name: str,
+    start: datetime | None,
+    notes: Sequence[str],
+    progress: Progress,
+) -> Scores:
+    """Score one animal by a rival method: no artifacts, and no chain of states after it."""
+    signals = load_signals(montage, advance=_share(progress, "Reading", montage, parts=len(montage.channels)))
+    progress("Transforming", 0.0)
+    images = time_frequency(signals, rows=RowChoice.NARROW)
+    progress("Scoring", 0.0)
+    probability = model.method.score(signals)
+    codes = codes_of(probability)
+    return Scores(
+        name=name,
+        animal=montage.animal,
+        hypnogram=Hypnogram(codes=codes, artifact=np.zeros(len(codes), dtype=bool)),
+        stage_probability=probability,
+        network_probability=np.full_like(probability, np.nan),
+        artifact_probability=np.where(signals.usable, np.float32(0), np.float32(np.nan)),
+        artifact_threshold=Method.artifact_threshold,
+        overview=overview_of(montage, signals, images),
+        eeg_labels=(montage.eeg[0].label, montage.eeg[1].label),
+        emg_label=montage.emg.label,
+        model_name=model.title,
+        start=start,
+        notes=(*notes, *montage.notes, *signals.notes, *model.limits),
+    )
 
 
 def score_stages(

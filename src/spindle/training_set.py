@@ -21,7 +21,7 @@ from torch import Tensor
 from latentia.files import atomic_path, remove_unfinished
 from spindle.classifier import POOLED_COLUMNS, POOLED_PER_EPOCH, pooled_columns, pooled_images
 from spindle.errors import LabelError, SettingError
-from spindle.hypnogram import Hypnogram
+from spindle.hypnogram import Hypnogram, agreed_codes
 from spindle.markov import Transitions
 from spindle.signals import stretches
 from spindle.spectrogram import CONTEXT_EPOCHS, RowChoice, TimeFrequency, reflect
@@ -273,7 +273,7 @@ def _labels(recording: LabelledRecording, first: int) -> _Labels:
     codes = np.stack([hypnogram.codes for hypnogram in recording.hypnograms])
     flags = np.stack([hypnogram.artifact for hypnogram in recording.hypnograms])
     scored = usable & (codes >= 0).all(axis=0)
-    stage = np.where(scored & (codes == codes[0]).all(axis=0) & ~flags.any(axis=0), codes[0], UNKNOWN)
+    stage = np.where(usable, agreed_codes(recording.hypnograms), UNKNOWN)
     artifact = np.where(scored & (flags == flags[0]).all(axis=0), flags[0], UNKNOWN)
     bounds = np.zeros((len(usable), 2), dtype=np.int64)
     for start, stop in stretches(usable):

@@ -8,6 +8,8 @@ from typing import Any
 MAX_LINES = 400
 MAX_FUNCTION_LINES = 60
 MAX_PARAMETERS = 10
+# Commands as functions: a parameter for each option of the command line (tests/spindle/test_cli.py compares them).
+COMMANDS = {"spindle.scoring.score", "spindle.api.train", "spindle.api.evaluate"}
 
 
 def called(tree: ast.AST) -> set[str]:
@@ -58,7 +60,8 @@ def test_no_function_is_longer_than_a_screen_or_takes_too_much(sources: list[Any
         for function in functions(source.tree):
             lines = (function.end_lineno or function.lineno) - function.lineno + 1
             parameters = len(function.args.args) + len(function.args.kwonlyargs)
-            if lines > MAX_FUNCTION_LINES or (parameters > MAX_PARAMETERS and not is_kernel(function)):
+            free = is_kernel(function) or f"{source.name}.{function.name}" in COMMANDS
+            if lines > MAX_FUNCTION_LINES or (parameters > MAX_PARAMETERS and not free):
                 wrong.append(f"{source.name}.{function.name}: {lines} lines, {parameters} parameters")
     assert not wrong
 

@@ -13,13 +13,18 @@ from spindle.batch import FileScorer, ScoringOptions, score_recordings
 from spindle.batch_files import find_recordings, is_folder_of_recordings
 from spindle.batch_summary import SUMMARY, Outcome, Row, summary_table
 from spindle.errors import SettingError
-from spindle.options import BatchOptions, ChannelOptions, DensityOptions, MethodOptions, ResultOptions
+from spindle.options import BatchOptions, ChannelOptions, DensityOptions, MethodOptions, ResultOptions, check_method
 from spindle.scores import Scores
 from spindle.summary import in_plain_words, rem_in_words
 
 STARTER_NOTE = (
     "The starter model has seen simulated animals only. One that you train on two labelled animals of your own would "
     "do better: spindle train --help."
+)
+
+OTHER_METHOD_NOTE = (
+    "What {method} goes by was learned from simulated animals only. It can learn from labelled animals of your own: "
+    "spindle train --method {method} --help."
 )
 
 
@@ -48,6 +53,7 @@ def run(
     """
     if not arguments.recordings and batch.list is None:
         raise SettingError("RECORDING must be named; see spindle score --help.")
+    check_method(method.method, density=density.density is not None)
     recordings = find_recordings(arguments.recordings, batch.list)
     options = ScoringOptions(channels=channels, method=method, density=density, results=results)
     alone = len(arguments.recordings) == 1 and batch.list is None and batch.cluster is None
@@ -64,7 +70,7 @@ def _score_one(path: Path, options: ScoringOptions) -> int:
     for row in rows:
         _say_problem(row)
     if options.method.model is None and any(row.outcome is Outcome.SCORED for row in rows):
-        say(STARTER_NOTE)
+        say(_model_note(options.method))
     return 2 if any(row.outcome is Outcome.FAILED for row in rows) else 0
 
 
@@ -94,7 +100,7 @@ def _score_many(recordings: list[Path], options: ScoringOptions, batch: BatchOpt
     out = options.results.out
     say(f"This table, with what was assumed of each recording, is {out / SUMMARY}; all results are in {out}.")
     if options.method.model is None and any(row.outcome is Outcome.SCORED for row in rows):
-        say(STARTER_NOTE)
+        say(_model_note(options.method))
     if failed and len(recordings) > 1:
         complain(f"{failed} of {len(recordings)} recordings could not be scored.", program="spindle")
     return 2 if failed else 0
@@ -110,6 +116,11 @@ def tell(scores: Scores, files: list[Path]) -> None:
         files = files[1:]
     if files:
         say(f"For other programs, in {files[0].parent}: {', '.join(path.name for path in files)}.", indent=2)
+
+
+def _model_note(method: MethodOptions) -> str:
+    """What to know of the model that comes with the package."""
+    return STARTER_NOTE if method.method == "spindle" else OTHER_METHOD_NOTE.format(method=method.method)
 
 
 def _say_problem(row: Row) -> None:

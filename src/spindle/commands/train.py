@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,7 +12,7 @@ from latentia.command_line.progress import Bar, progress_bar
 from latentia.command_line.screen import say
 from latentia.folders import check_output_folder
 from spindle.errors import SettingError
-from spindle.options import ChannelOptions, TrainingOptions
+from spindle.options import ChannelOptions, MethodName, TrainingOptions, changed, check_method
 
 if TYPE_CHECKING:
     from spindle.labelled_files import LabelledFile
@@ -43,6 +43,7 @@ class Arguments:
         metavar="MODEL",
         flag="from",
     )
+    method: MethodName = option("spindle", "SPINDLE, or one of three older methods to compare it with")
     density: Literal["small", "large"] | None = option(
         None, "train a density for artifacts instead: small for processors, large for a graphics card"
     )
@@ -54,23 +55,22 @@ def run(arguments: Arguments, channels: ChannelOptions, training: TrainingOption
     With --density it is a density that finds artifacts, for `spindle score --density`; the folder may be the same.
     An interrupted training goes on with the same command and --resume, and ends with the same model.
     """
+    given = {"resume": arguments.resume, "from": arguments.base is not None, **changed(training, but=("name",))}
+    check_method(arguments.method, density=arguments.density is not None, **given)
     check_output_folder(arguments.run)
     _check_density(arguments, training)
-    from spindle.labelled_files import check_labelled, find_labelled
+    from spindle.labelled_files import find_labelled
 
     files = find_labelled(arguments.recordings, arguments.labels)
+    if arguments.method != "spindle":
+        with progress_bar() as show:
+            _look(files, channels, show)
+            return _learn(arguments.method, files, channels, arguments.run, training.name, show)
     try:
         with progress_bar() as show:
-            sentences = []
-            for place, file in enumerate(files):
-                show("Looking at recordings", place / len(files))
-                sentences.append(check_labelled(file, channels))
-            for sentence in sentences if len(files) <= MOST_LISTED else [f"{len(files)} labelled recordings."]:
-                say(sentence)
-            if arguments.density is None:
-                card = _train_networks(arguments, files, channels, training, show)
-            else:
-                card = _train_density(arguments, files, channels, training, show)
+            _look(files, channels, show)
+            train = _train_networks if arguments.density is None else _train_density
+            card = train(arguments, files, channels, training, show)
     except KeyboardInterrupt:
         told = "Interrupted. The same command with --resume goes on from the last checkpoint."
         raise KeyboardInterrupt(told) from None
@@ -85,8 +85,20 @@ def run(arguments: Arguments, channels: ChannelOptions, training: TrainingOption
     return 0
 
 
+def _look(files: Sequence[LabelledFile], channels: ChannelOptions, show: Bar) -> None:
+    """Check every header and label file before the first recording is read, and say what there is."""
+    from spindle.labelled_files import check_labelled
+
+    sentences = []
+    for place, file in enumerate(files):
+        show("Looking at recordings", place / len(files))
+        sentences.append(check_labelled(file, channels))
+    for sentence in sentences if len(files) <= MOST_LISTED else [f"{len(files)} labelled recordings."]:
+        say(sentence)
+
+
 def _train_networks(
-    arguments: Arguments, files: list[LabelledFile], channels: ChannelOptions, training: TrainingOptions, show: Bar
+    arguments: Arguments, files: Sequence[LabelledFile], channels: ChannelOptions, training: TrainingOptions, show: Bar
 ) -> ModelCard:
     from spindle.api import train_on_files
     from spindle.spectrogram import RowChoice
@@ -106,7 +118,7 @@ def _train_networks(
 
 
 def _train_density(
-    arguments: Arguments, files: list[LabelledFile], channels: ChannelOptions, training: TrainingOptions, show: Bar
+    arguments: Arguments, files: Sequence[LabelledFile], channels: ChannelOptions, training: TrainingOptions, show: Bar
 ) -> ModelCard:
     from spindle.density import DensityConfig, train_density_on_files
     from spindle.spectrogram import RowChoice
@@ -136,10 +148,24 @@ def _check_density(arguments: Arguments, training: TrainingOptions) -> None:
     changed = [
         name for name in ("learning_rate", "batch", "augment") if getattr(training, name) != getattr(usual, name)
     ]
-    named = [*(["base"] if arguments.base is not None else []), *changed]
+    named = [*(["from"] if arguments.base is not None else []), *changed]
     if arguments.density is not None and named:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in named)
         raise SettingError(f"A density starts anew and has a rate and batches of its own; leave out {options}.")
+
+
+def _learn(
+    method: MethodName, files: Sequence[LabelledFile], channels: ChannelOptions, run: Path, name: str, show: Bar
+) -> int:
+    from spindle.api import learn_on_files
+
+    model = learn_on_files(method, files, channels, run, name=name, progress=show)
+    for figure, value in model.card.figures.items():
+        say(f"{figure.removeprefix('mean_f1_')} EEG: mean F1 {value:.3f} on these recordings.")
+    path = run / f"{method}.json"
+    say(f"The model is {path}; of two EEGs it uses: {model.method.use.value}.")
+    say(f"To score with it: spindle score RECORDING --method {method} --model {path}")
+    return 0
 
 
 def _teller(show: Bar) -> Callable[[TrainingProgress], None]:

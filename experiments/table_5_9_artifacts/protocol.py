@@ -1,6 +1,6 @@
 """Artifacts by a network and by a density (thesis A, 5.3.4 and Table 5.9): train on two animals, score the others.
 
-Simulated cohorts and their split are those of `experiments.table_5_5_vigilance_states`. Whatever is finished stands in
+Simulated cohorts and their split are those of `experiments.chapter_5_sleep`. Whatever is finished stands in
 a file, so that a killed run goes on where it was.
 """
 
@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from experiments.chapter_5_sleep.measure import checksum, montage
+from experiments.chapter_5_sleep.protocol import Budget as Cohorts
+from experiments.chapter_5_sleep.protocol import split
 from experiments.common import read_json, write_json
-from experiments.table_5_5_vigilance_states.protocol import Budget as Cohorts
-from experiments.table_5_5_vigilance_states.protocol import checksum, montage, split
 from latentia.evaluation import detection_curve
 from latentia.files import atomic_path
 from latentia.training import source_version

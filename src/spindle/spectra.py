@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from spindle.errors import LabelError, SettingError
 from spindle.hypnogram import STAGES, Hypnogram, Stage
-from spindle.recording import EPOCH_S, Montage
+from spindle.recording import EPOCH_S, Channel, Montage
 from spindle.signals import CHUNK_EPOCHS, EPOCH_SAMPLES, RATE_HZ, Advance, EpochSignal, load_signals
 from spindle.spectrogram import FRAME, spectral_basis
 
@@ -216,7 +216,7 @@ def state_spectra(
     chosen = clean_epochs(hypnogram) if keep is None else keep
     distinct = signals.eeg[:1] if signals.eeg[0] is signals.eeg[1] else signals.eeg
     return tuple(
-        _spectra_of(signal, channel.label, channel.unit, hypnogram, chosen, settings or SpectrumSettings())
+        signal_spectra(signal, channel, hypnogram, keep=chosen, settings=settings)
         for signal, channel in zip(distinct, montage.eeg, strict=False)
     )
 
@@ -239,14 +239,16 @@ def epoch_power(
         yield slice(start, start + len(piece)), power[:, first:].double().numpy()
 
 
-def _spectra_of(
+def signal_spectra(
     signal: EpochSignal,
-    channel: str,
-    unit: str,
+    channel: Channel,
     hypnogram: Hypnogram,
+    *,
     keep: Bool[np.ndarray, " epochs"],
-    settings: SpectrumSettings,
+    settings: SpectrumSettings | None = None,
 ) -> StateSpectra:
+    """Return the spectra of one EEG whose signal is in memory already; of the epochs `keep` those that are usable."""
+    settings = settings or SpectrumSettings()
     kept = keep & hypnogram.scored & signal.usable
     total = np.zeros((len(STAGES), len(settings.frequencies_hz)))
     bands = np.full((len(settings.bands), len(hypnogram)), np.nan)
@@ -259,8 +261,8 @@ def _spectra_of(
     counts = np.array([int(_of_state(hypnogram, kept, stage).sum()) for stage in STAGES])
     known: NDArray[np.float64] = np.where(counts[:, None] > 0, total / np.maximum(counts, 1)[:, None], np.nan)
     return StateSpectra(
-        channel=channel,
-        unit=unit,
+        channel=channel.label,
+        unit=channel.unit,
         settings=settings,
         power=known,
         epochs=tuple(counts.tolist()),

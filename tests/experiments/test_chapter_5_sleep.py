@@ -1,16 +1,22 @@
+"""The experiment of chapter 5 follows the thesis' protocol, and its tables and figures say what was measured."""
+
 from __future__ import annotations
 
 import json
 import math
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from experiments.table_5_5_vigilance_states.__main__ import main
-from experiments.table_5_5_vigilance_states.protocol import BUDGETS, checksum, run, split
-from experiments.table_5_5_vigilance_states.tables import KEYS, compare, markdown, published
+from experiments.chapter_5_sleep.__main__ import main
+from experiments.chapter_5_sleep.comparison import agreement_of, errors, overlaps, pairs_that_agree
+from experiments.chapter_5_sleep.kept import RIVALS, SCORERS, SOURCES, KeptAnimal, read_kept
+from experiments.chapter_5_sleep.measure import checksum
+from experiments.chapter_5_sleep.protocol import BUDGETS, kept_of, run, split
+from experiments.chapter_5_sleep.tables import KEYS, compare, markdown, published
 
 from spindle.agreement import evaluate
 from spindle.agreement_tables import as_dict
@@ -21,14 +27,15 @@ TABLE_5_5 = {"source": "A Table 5.5"}
 W, N, R = Stage.WAKE, Stage.NREM, Stage.REM
 FIELDS = {
     "experiment", "claim", "simulated", "budget", "seconds", "sources", "started", "config", "seed", "data_sha256",
-    "source", "hardware", "libraries", "python", "rows", "animals",
+    "source", "hardware", "libraries", "python", "rows", "animals", "errors", "seconds_per_recording", "scorer_tests",
+    "differences",
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole smoke run."""
-    out = tmp_path_factory.mktemp("table_5_5")
+    out = tmp_path_factory.mktemp("chapter_5")
     assert main(["--budget", "smoke", "--out", str(out), "--seed", "3"]) == 0
     return out
 
@@ -44,7 +51,7 @@ def animal(name: str, prediction: list[Stage], *experts: list[Stage]) -> dict[st
     evaluation = evaluate(
         scored, [Hypnogram.from_stages(labels) for labels in experts], network_probability=np.eye(3)[scored.codes]
     )
-    return {"name": name, "cohort": name[0], "evaluation": as_dict(evaluation)}
+    return {"name": name, "cohort": name[0], "trained_on": False, "evaluation": as_dict(evaluation)}
 
 
 def row_of(rows: list[dict[str, Any]], **wanted: str) -> dict[str, Any]:
@@ -93,7 +100,7 @@ def test_table_5_5_takes_mean_and_deviation_over_animals() -> None:
     animals = [
         animal("A3", [W, W, N, R], [W, W, N, R], [W, W, N, R]),
         animal("A4", [W, N, N, N], [W, W, N, N], [W, W, N, N]),
-        {"name": "A1", "cohort": "A"},  # trained on
+        {"name": "A1", "cohort": "A", "trained_on": True},
     ]
     rows = compare(animals)
     key = {**TABLE_5_5, "cohort": "A", "decoding": "after"}
@@ -154,7 +161,7 @@ def test_a_run_writes_every_field_of_its_record(result: dict[str, Any]) -> None:
     assert (result["budget"], result["seed"], len(result["rows"])) == ("smoke", 3, len(published()))
     assert len(result["animals"]) == len(result["data_sha256"]) == 22
     assert all(len(checksum) == 64 for checksum in result["data_sha256"].values())
-    assert [("evaluation" in animal) for animal in result["animals"]] == [False] * 2 + [True] * 20
+    assert [animal["trained_on"] for animal in result["animals"]] == [True] * 2 + [False] * 20
 
 
 def test_every_published_figure_gets_one_of_ours_or_none(result: dict[str, Any]) -> None:
@@ -195,3 +202,77 @@ def test_the_checksum_tells_plans_and_labels_apart() -> None:
     assert checksum(first, simulated) == checksum(first, first.simulate())
     assert checksum(first, simulated) != checksum(second, simulated)
     assert checksum(first, simulated) != checksum(first, second.simulate())
+
+
+def kept(*, expert: list[int], scored: dict[str, list[int]], artifacts: tuple[int, ...] = ()) -> KeptAnimal:
+    """An animal on which both experts agree; scorers who are not named agree with them."""
+    epochs = len(expert)
+    flags = np.isin(np.arange(epochs), artifacts)
+    return KeptAnimal(
+        name="simulated_C3",
+        start=datetime(2021, 1, 1, 8),
+        trained_on=False,
+        codes=np.stack([np.array(scored.get(scorer, expert), dtype=np.int8) for scorer in SCORERS]),
+        artifact=np.stack([flags, np.zeros(epochs, dtype=bool)]),
+        artifact_probability=np.linspace(0, 1, epochs),
+        stage_probability=np.full((epochs, 3), 1 / 3),
+        frequencies_hz=np.arange(1, 51) / 2,
+        power=np.ones((len(SOURCES), 3, 50)),
+        seconds=np.arange(1.0, 2 + len(RIVALS)),
+    )
+
+
+def test_faster_is_judged_on_epochs_of_8_s_whose_halves_have_one_label() -> None:
+    animal = kept(expert=[0, 0, 0, 1, 1, 1, 2], scored={"faster": [0, 0, 1, 1, 0, 0, 2]})
+    assert pairs_that_agree(np.array([0, 0, 0, 1, 1, 1, 2])).tolist() == [True, True, False, False, True, True, False]
+    assert agreement_of(animal, "faster").confusion.tolist() == [[2, 0, 0], [2, 0, 0], [0, 0, 0]]
+    assert agreement_of(animal, "spindle").epochs == 7
+
+
+def test_epochs_that_an_expert_calls_artifacts_count_for_no_method() -> None:
+    animal = kept(expert=[0, 0, 1, 1], scored={"scoprism": [1, 0, 1, 1]}, artifacts=(0,))
+    assert agreement_of(animal, "scoprism").accuracy == 1.0
+    assert agreement_of(animal, "faster").epochs == 2
+
+
+def test_error_rates_are_what_accuracy_and_f1_leave_of_a_hundred() -> None:
+    table = errors([kept(expert=[0, 0, 0, 0, 1, 1, 1, 1], scored={"autoscore": [0, 0, 0, 0, 1, 1, 0, 0]})])
+    rates = table[table["method"] == "autoscore"].set_index("state")["error_percent"]
+    assert rates["all"] == pytest.approx(25.0)
+    assert rates["wake"] == pytest.approx(100 - 80.0)
+    assert rates["nrem"] == pytest.approx(100 * (1 - 2 / 3))
+    assert np.isnan(rates["rem"])
+
+
+def test_the_overlap_counts_who_is_right_on_each_epoch_of_8_s() -> None:
+    animal = kept(
+        expert=[0, 0, 1, 1, 2, 2, 1, 1],
+        scored={"spindle": [0, 0, 1, 1, 2, 1, 0, 0], "faster": [0, 0, 0, 0, 2, 2, 0, 0]},
+    )
+    found = {one.state: one for one in overlaps([animal])}
+    shares = [found["all"].both, found["all"].only_spindle, found["all"].only_faster, found["all"].neither]
+    assert shares == [0.25, 0.25, 0.25, 0.25]
+    assert (found["nrem"].epochs, found["nrem"].only_spindle, found["nrem"].neither) == (2, 0.5, 0.5)
+
+
+def test_a_source_of_figure_5_12_has_its_own_artifacts() -> None:
+    animal = kept(expert=[0] * 11, scored={}, artifacts=(3,))
+    assert animal.seen_by("expert 1").artifact.sum() == 1
+    assert animal.seen_by("spindle, clean above 0.5").artifact.tolist() == [False] * 5 + [True] * 6
+    assert animal.seen_by("spindle, clean above 0.7").artifact.tolist() == [False] * 3 + [True] * 8
+
+
+def test_figures_are_drawn_with_their_numbers(folder: Path) -> None:
+    figures = folder / "figures" / "smoke"
+    names = {path.stem for path in figures.glob("*.png")}
+    assert names == {path.stem for path in figures.glob("*.svg")} == {path.stem for path in figures.glob("*.csv")}
+    assert {name.split("_")[2] for name in names if name.startswith("figure_5")} == {
+        "5", "6", "7", "8", "9", "10", "11", "12", "13",
+    }  # fmt: skip
+    animal = read_kept(kept_of(folder / "work" / "smoke-seed3", "simulated_D6"))
+    assert (animal.cohort, animal.trained_on, animal.codes.shape[0]) == ("D", False, len(SCORERS))
+
+
+def test_the_rivals_learn_from_the_same_two_animals(folder: Path) -> None:
+    learned = {path.stem for path in (folder / "work" / "smoke-seed3" / "rivals").glob("*.json")}
+    assert learned == set(RIVALS)

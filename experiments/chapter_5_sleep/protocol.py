@@ -1,33 +1,33 @@
-"""The thesis' protocol (A, 5.4.3) on simulated cohorts: train on two animals of A, score the other twenty.
+"""The thesis' protocol (A, 5.4) on simulated cohorts: train on two animals of A, score the other twenty.
 
-Whatever is finished stands in a file, so that a killed run goes on where it was: the training by its checkpoints,
-the evaluation animal by animal.
+SPINDLE and its three rivals learn from the same two animals. Whatever is finished stands in a file, so that a killed
+run goes on where it was: the training by its checkpoints, the measurements animal by animal.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from experiments.chapter_5_sleep.kept import write_kept
+from experiments.chapter_5_sleep.measure import Methods, measure, montage
 from experiments.common import read_json, write_json
-from latentia.training import source_version
-from spindle.agreement import evaluate
-from spindle.agreement_tables import as_dict
+from spindle.baselines import KINDS, Baseline, learn_model, load_baseline, save_baseline
 from spindle.errors import SettingError
+from spindle.hypnogram import Hypnogram
 from spindle.model_file import SpindleModel
-from spindle.recording import EPOCH_S, Montage
-from spindle.scoring import load_method, score_montage
-from spindle.signals import load_signals
-from spindle.simulation import COHORTS, Simulated
+from spindle.recording import EPOCH_S
+from spindle.signals import EpochSignals, load_signals
+from spindle.simulation import COHORTS
 from spindle.simulation.files import Plan, cohort
 from spindle.spectrogram import time_frequency
 from spindle.training import RECORD, TrainingConfig, TrainingProgress, train
 from spindle.training_set import LabelledRecording
 
 TRAINING_ANIMALS = 2
+NAME = "2 simulated mice of A"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,9 @@ class Reports:
 
 
 def run(budget: Budget, *, seed: int, work: Path, reports: Reports | None = None) -> list[dict[str, Any]]:
-    """Train and evaluate, or go on with it; return one record per animal, the two of the training first.
+    """Train and measure, or go on with it; return one record per animal, the two of the training first.
+
+    `kept_of` gives what figures are drawn from. The two animals of the training are measured too, and say so.
 
     Errors: SettingError where `work` holds a run with another budget or seed.
     """
@@ -67,12 +69,21 @@ def run(budget: Budget, *, seed: int, work: Path, reports: Reports | None = None
     _claim(work, budget, seed)
     training, test = split(budget, seed)
     model = _train(training, budget, seed, work, reports)
-    for done, plan in enumerate(test):
-        reports.animal(plan.name, done, len(test))
+    methods = Methods(spindle=model, rivals=_rivals(training, work))
+    plans = [*training, *test]
+    for done, plan in enumerate(plans):
+        reports.animal(plan.name, done, len(plans))
         if not _result(work, plan).is_file():
-            write_json(_evaluate(plan, model), _result(work, plan))
-    reports.animal("", len(test), len(test))
-    return [read_json(_result(work, plan)) for plan in [*training, *test]]
+            measured = measure(plan, methods, trained_on=plan in training)
+            write_kept(measured.kept, kept_of(work, plan.name))
+            write_json(measured.record, _result(work, plan))
+    reports.animal("", len(plans), len(plans))
+    return [read_json(_result(work, plan)) for plan in plans]
+
+
+def kept_of(work: Path, name: str) -> Path:
+    """Where the arrays of an animal are."""
+    return work / "animals" / f"{name}.npz"
 
 
 def split(budget: Budget, seed: int) -> tuple[list[Plan], list[Plan]]:
@@ -93,12 +104,11 @@ def _claim(work: Path, budget: Budget, seed: int) -> None:
 
 def _train(plans: list[Plan], budget: Budget, seed: int, work: Path, reports: Reports) -> SpindleModel:
     folder = work / "training"
-    config = TrainingConfig(passes=budget.passes, patience=budget.patience, seed=seed, name="2 simulated mice of A")
+    config = TrainingConfig(passes=budget.passes, patience=budget.patience, seed=seed, name=NAME)
 
     def recordings() -> Iterator[LabelledRecording]:
         for plan in plans:
             simulated = plan.simulate()
-            write_json(_record(plan, simulated), _result(work, plan))
             yield LabelledRecording(
                 name=plan.name,
                 time_frequency=time_frequency(load_signals(montage(simulated)), rows=config.rows),
@@ -109,42 +119,21 @@ def _train(plans: list[Plan], budget: Budget, seed: int, work: Path, reports: Re
     return train(recordings(), config, folder, resume=resume, on_progress=reports.training)
 
 
-def _evaluate(plan: Plan, model: SpindleModel) -> dict[str, Any]:
+def _rivals(plans: list[Plan], work: Path) -> dict[str, Baseline]:
+    """Learn the three rivals, or read what was learned."""
+    paths = {kind: work / "rivals" / f"{kind}.json" for kind in KINDS}
+    missing = [kind for kind, path in paths.items() if not path.is_file()]
+    if missing:
+        labelled = [_labelled_signals(plan) for plan in plans]
+        for kind in missing:
+            paths[kind].parent.mkdir(parents=True, exist_ok=True)
+            save_baseline(learn_model(kind, labelled, name=NAME, data=NAME), paths[kind])
+    return {kind: load_baseline(path, kind).method for kind, path in paths.items()}
+
+
+def _labelled_signals(plan: Plan) -> tuple[EpochSignals, tuple[Hypnogram, ...]]:
     simulated = plan.simulate()
-    scores = score_montage(montage(simulated), load_method(model, thesis=True), name=plan.name)
-    evaluation = evaluate(scores.hypnogram, simulated.experts, network_probability=scores.network_probability)
-    return {**_record(plan, simulated), "evaluation": as_dict(evaluation)}
-
-
-def montage(simulated: Simulated) -> Montage:
-    """Take the simulated channels as they are, without writing and reading a file."""
-    first, second, emg = simulated.channels
-    return Montage(eeg=(first, second), emg=emg)
-
-
-def _record(plan: Plan, simulated: Simulated) -> dict[str, Any]:
-    return {
-        "name": plan.name,
-        "cohort": plan.name.removeprefix("simulated_")[0],
-        "simulated": True,
-        "epochs": len(simulated.experts[0]),
-        "rate_hz": simulated.animal.amplifier.rate_hz,
-        "artifact_share": [float(expert.artifact.mean()) for expert in simulated.experts],
-        "sha256": checksum(plan, simulated),
-        "source": source_version(Path(__file__)),
-    }
-
-
-def checksum(plan: Plan, simulated: Simulated) -> str:
-    """Tell simulated data apart by the plan and both experts' labels.
-
-    Signals are left out: their last bits depend on the processor's libraries.
-    """
-    digest = hashlib.sha256(repr(plan).encode())
-    for expert in simulated.experts:
-        digest.update(expert.codes.astype("<i1").tobytes())
-        digest.update(expert.artifact.tobytes())
-    return digest.hexdigest()
+    return load_signals(montage(simulated)), simulated.experts
 
 
 def _result(work: Path, plan: Plan) -> Path:

@@ -11,14 +11,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from datetime import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 from latentia.command_line.options import option
 from spindle.errors import SettingError
 from spindle.outputs import Format
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 MethodName = Literal["spindle", "faster", "scoprism", "autoscore"]
 """SPINDLE, and the three methods that the thesis compares it with (`spindle.baselines`)."""
@@ -71,8 +68,8 @@ class MethodOptions:
         check_method(self.method, **changed(self, but=("method", "model")))
 
 
-def changed(options: DataclassInstance, *, but: Collection[str] = ()) -> dict[str, bool]:
-    """Tell of each option, save those of `but`, whether it differs from its default."""
+def changed(options: Any, *, but: Collection[str] = ()) -> dict[str, bool]:
+    """Tell of each field of a record of options, save those of `but`, whether it differs from its default."""
     return {one.name: getattr(options, one.name) != one.default for one in fields(options) if one.name not in but}
 
 

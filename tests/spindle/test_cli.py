@@ -147,8 +147,8 @@ def test_options_of_a_density_have_the_defaults_that_python_has() -> None:
             "The density's options want its file: --density FILE, made by spindle train --density.",
         ),
         (
-            ["train", "a.edf", "--density", "small", "--base", "starter", "--batch", "7"],
-            "A density starts anew and has a rate and batches of its own; leave out --base, --batch.",
+            ["train", "a.edf", "--density", "small", "--from", "starter", "--batch", "7"],
+            "A density starts anew and has a rate and batches of its own; leave out --from, --batch.",
         ),
         (["train", "a.edf", "--rows", "odd"], "--rows: 'odd' is not narrow or wide; see spindle train --help."),
         (["train", "a.edf", "--passes", "2.5"], "--passes: '2.5' is not a whole number; see spindle train --help."),

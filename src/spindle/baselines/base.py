@@ -99,12 +99,15 @@ def learn(kind: type[Method], recordings: Iterable[Labelled]) -> Learned[Method]
         for use in EegUse:
             examples[use].append(examples_of(kind.extract(signals, use), hypnograms, signals.usable))
     _check_states(examples[EegUse.FIRST], kind.name)
-    best: dict[EegUse, tuple[float, Method]] = {}
-    for use in EegUse if pairs else (EegUse.FIRST,):
-        judged = [(mean_f1(one, examples[use]), one) for one in kind.candidates(examples[use], use)]
-        best[use] = max(judged, key=lambda pair: pair[0])
-    _, method = max(best.values(), key=lambda pair: pair[0])
-    return Learned(method=method, mean_f1={use: figure for use, (figure, _) in best.items()})
+    best = {use: best_of(kind, examples[use], use) for use in (EegUse if pairs else (EegUse.FIRST,))}
+    method, _ = max(best.values(), key=lambda pair: pair[1])
+    return Learned(method=method, mean_f1={use: figure for use, (_, figure) in best.items()})
+
+
+def best_of(kind: type[Method], recordings: Sequence[Examples], use: EegUse) -> tuple[Method, float]:
+    """The candidate with the highest mean F1 on the recordings that taught it, and that figure."""
+    judged = [(one, mean_f1(one, recordings)) for one in kind.candidates(recordings, use)]
+    return max(judged, key=lambda pair: pair[1])
 
 
 def mean_f1(method: Baseline, recordings: Sequence[Examples]) -> float:

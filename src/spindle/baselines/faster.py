@@ -21,8 +21,8 @@ BANDS_HZ = [(low + 0.5, low + 1.5) for low in range(40)]
 """The spectra of EEG and EMG in bins of 1 Hz: 0.5 to 40.5 Hz."""
 DELTA = slice(0, 4)
 THETA = slice(5, 9)
-INDICATORS = 2
-"""Leading features, by which clusters are told apart: power of the EMG, and of theta over delta."""
+INDICATORS = 3
+"""Leading features, by which clusters are told apart: power of the EMG, of delta, and of theta over delta."""
 
 EPOCHS_TOGETHER = 2
 """The method's epochs last 8 s: two of SPINDLE's."""
@@ -39,9 +39,9 @@ class Faster(Baseline):
 
     Each recording is clustered by itself and without labels. Labels of others serve to choose the number of components,
     the factor of the kernels' width and the use of the EEGs, and to name the clusters: `centres` are the states' usual
-    log power of the EMG, standardised per recording, and log theta/delta ratio; a cluster is the state whose centre its
-    own mean is nearest to, in units of `spread`. Results of an epoch of 8 s hold for both of its halves; where one half
-    is unusable, the other speaks for it.
+    log power of the EMG and of delta, standardised per recording, and log theta/delta ratio; a cluster is the state
+    whose centre its own mean is nearest to, in units of `spread`. Results of an epoch of 8 s hold for both of its
+    halves; where one half is unusable, the other speaks for it.
 
     Errors: ValueError for less than one component, a factor or spread that is not above 0, or a number not finite.
     """
@@ -51,8 +51,8 @@ class Faster(Baseline):
 
     components: int
     factor: float
-    centres: Float[np.ndarray, "3 2"]
-    spread: Float[np.ndarray, " 2"]
+    centres: Float[np.ndarray, "3 3"]
+    spread: Float[np.ndarray, " 3"]
 
     def __post_init__(self) -> None:
         if not 1 <= self.components <= len(BANDS_HZ) or not 0 < self.factor < np.inf:
@@ -62,15 +62,19 @@ class Faster(Baseline):
 
     @classmethod
     def extract(cls, signals: EpochSignals, use: EegUse) -> Float[np.ndarray, "epochs features"]:
-        """Two indicators, then standardised log power of EEG and EMG in 40 bins each (EEG 80 with `EegUse.BOTH`).
+        """Three indicators, then standardised log power of EEG and EMG in 40 bins each (EEG 80 with `EegUse.BOTH`).
 
         Both epochs of a pair have the mean of their powers.
         """
         eeg = eeg_features(signals, use, log_power)
         emg = log_power(epochs_of(signals.emg, signals.usable))
-        ratio = np.mean([_log_ratio(one) for one in np.split(eeg, eeg.shape[1] // len(BANDS_HZ), axis=1)], axis=0)
-        strength = standardise(emg.mean(axis=1, keepdims=True))
-        return np.concatenate([strength, ratio[:, None], standardise(np.concatenate([eeg, emg], axis=1))], axis=1)
+        spectra = np.split(np.exp(eeg), eeg.shape[1] // len(BANDS_HZ), axis=1)
+        delta = np.mean([np.log(one[:, DELTA].sum(axis=1)) for one in spectra], axis=0)
+        theta = np.mean([np.log(one[:, THETA].sum(axis=1)) for one in spectra], axis=0)
+        strength = standardise(np.stack([emg.mean(axis=1), delta], axis=1))
+        return np.concatenate(
+            [strength, (theta - delta)[:, None], standardise(np.concatenate([eeg, emg], axis=1))], axis=1
+        )
 
     @classmethod
     def candidates(cls, recordings: Sequence[Examples], use: EegUse) -> Iterator[Faster]:
@@ -105,7 +109,7 @@ class Faster(Baseline):
         means = np.stack([features[labels == label, :INDICATORS].mean(axis=0) for label in names])
         return self.state_of(means)[place]
 
-    def state_of(self, means: Float[np.ndarray, "clusters 2"]) -> Int[np.ndarray, " clusters"]:
+    def state_of(self, means: Float[np.ndarray, "clusters 3"]) -> Int[np.ndarray, " clusters"]:
         """Name clusters by their mean indicators: codes of states."""
         distance = np.square((means[:, None] - self.centres) / self.spread).sum(axis=2)
         return np.asarray(distance.argmin(axis=1))
@@ -146,8 +150,3 @@ def log_power(samples: Float[np.ndarray, "epochs 512"]) -> Float[np.ndarray, "ep
     np.add.at(total, pair[known], power[known])
     mean = (total / np.maximum(members, 1)[:, None])[pair]
     return logarithm(np.where(known[:, None], mean, np.nan))
-
-
-def _log_ratio(log_bins: Float[np.ndarray, "epochs 40"]) -> NDArray[np.floating[Any]]:
-    power = np.exp(log_bins)
-    return np.asarray(np.log(power[:, THETA].sum(axis=1) / power[:, DELTA].sum(axis=1)))

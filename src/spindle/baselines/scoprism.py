@@ -84,21 +84,16 @@ def best_thresholds(
 
 
 def refine(codes: Int[np.ndarray, " epochs"]) -> NDArray[np.int8]:
-    """Correct a draft by its neighbours.
+    """Correct a draft by its neighbours: a single epoch between two that share another state takes that state.
 
-    A single epoch between two that share another state takes that state. Then REM sleep that follows wake without NREM
-    sleep between them, which does not occur in healthy rodents, becomes wake. An unscored epoch is nobody's neighbour.
+    An unscored epoch is nobody's neighbour. On simulated laboratories, making wake of REM sleep that follows wake, too,
+    cost whole bouts of REM sleep for one wrong epoch before them.
     """
     refined = codes.astype(np.int8)
     before, middle, after = codes[:-2], codes[1:-1], codes[2:]
     alone = (before == after) & (before != middle) & (before >= 0) & (middle >= 0)
     refined[1:-1] = np.where(alone, before, middle)
-    # A bout of REM is judged by the epoch before it, and every epoch of it follows.
-    starts = np.flatnonzero(np.diff(refined, prepend=np.int8(-2)) != 0)
-    previous = np.concatenate([[Stage.UNSCORED.code], refined[starts[1:] - 1]]) if len(starts) else starts
-    wrong = (refined[starts] == REM) & (previous == WAKE)
-    lengths = np.diff(starts, append=len(refined))
-    return np.where(np.repeat(wrong, lengths), WAKE, refined).astype(np.int8)
+    return refined
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,11 +13,11 @@ from spindle.baselines.features import EegUse, epochs_of
 
 from .conftest import noise
 
-CENTRES = np.array([[1.0, 0.0], [-0.5, -1.5], [-1.0, 1.0]])
+CENTRES = np.array([[1.0, -0.5, 0.0], [-0.5, 1.0, -1.5], [-1.0, -0.5, 1.0]])
 
 
 def method(use: EegUse = EegUse.FIRST) -> Faster:
-    return Faster(use=use, components=3, factor=0.7, centres=CENTRES, spread=np.array([0.5, 0.5]))
+    return Faster(use=use, components=3, factor=0.7, centres=CENTRES, spread=np.full(3, 0.5))
 
 
 def test_both_halves_of_eight_seconds_have_the_mean_of_their_power() -> None:
@@ -63,7 +63,7 @@ def test_more_epochs_than_are_clustered_join_the_clusters(monkeypatch: pytest.Mo
         assert (found.argmax(axis=1) == codes).mean() > 0.95, np.bincount(found.argmax(axis=1))
 
 
-@pytest.mark.parametrize("change", [{"components": 0}, {"factor": 0.0}, {"spread": np.zeros(2)}])
+@pytest.mark.parametrize("change", [{"components": 0}, {"factor": 0.0}, {"spread": np.zeros(3)}])
 def test_parameters_that_cannot_be_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="must be"):
         replace(method(), **change)

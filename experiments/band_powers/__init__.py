@@ -1,0 +1,1 @@
+"""How well the rival methods' classifiers find the states of a real mouse from its published band powers."""

@@ -25,8 +25,8 @@ from spindle.hypnogram import STAGES, Hypnogram
 from spindle.markov import FORBIDDEN, Transitions, viterbi
 
 CLAIM = (
-    "Thesis A, 5.4.4: FASTER, SCOPRISM and Autoscore find REM sleep less well than wake and NREM sleep. Here each learns "
-    "from half of a real recording's band powers and scores the other; a Markov chain (5.3.3) follows."
+    "Thesis A, 5.4.4: FASTER, SCOPRISM and Autoscore find REM sleep less well than wake and NREM sleep. Here each "
+    "learns from half of a real recording's band powers and scores the other; a Markov chain (5.3.3) follows."
 )
 RESULTS = Path(__file__).with_name("results")
 BUDGETS: dict[str, int | None] = {"smoke": 1500, "hour": None}

@@ -180,9 +180,10 @@ def write_results(scores: Scores, results: ResultOptions, stem: str) -> list[Pat
     if results.figure:
         from spindle.figures import draw_scoring
 
-        figure = results.out / f"{stem}_figure.png"
-        draw_scoring(scores, figure)
-        files.append(figure)
+        for kind in ("png", "svg"):
+            figure = results.out / f"{stem}_figure.{kind}"
+            draw_scoring(scores, figure)
+            files.append(figure)
     if results.report:
         from spindle.report_page import write_report
 

@@ -108,7 +108,7 @@ class ResultOptions:
         tuple(Format), "formats of the hypnogram, between commas", metavar="NAMES", parse=parse_formats
     )
     report: bool = option(True, "write a report that opens in any browser")
-    figure: bool = option(False, "write a picture for papers and talks, as PNG")
+    figure: bool = option(False, "write a picture for papers and talks, as PNG and SVG")
 
 
 @dataclass(frozen=True, kw_only=True)

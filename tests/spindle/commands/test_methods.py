@@ -97,7 +97,7 @@ def test_evaluation_of_a_method_has_no_figures_before_decoding(
         (("evaluate", "mouse07.edf", "mouse07_labels.csv", "--artifact-threshold", "0.7"), "--artifact-threshold"),
         (("train", "mouse07.edf", "--resume"), "--resume"),
         (("train", "mouse07.edf", "--passes", "3"), "--passes"),
-        (("train", "mouse07.edf", "--base", "starter"), "--base"),
+        (("train", "mouse07.edf", "--from", "starter"), "--from"),
     ],
 )
 def test_options_that_a_method_has_no_use_for_are_refused(

@@ -47,7 +47,12 @@ def test_every_hypnogram_file_says_the_same(spindle: Spindle, mouse: Path, model
 def test_only_what_was_asked_for_is_written(spindle: Spindle, mouse: Path, model_file: Path) -> None:
     words = ("--formats", "edf, csv", "--no-report", "--figure", "--out", "results/of/today")
     assert spindle("score", mouse, "--model", model_file, *words) == 0
-    assert names(Path("results/of/today")) == {"mouse07_scores.csv", "mouse07_hypnogram.edf", "mouse07_figure.png"}
+    assert names(Path("results/of/today")) == {
+        "mouse07_scores.csv",
+        "mouse07_hypnogram.edf",
+        "mouse07_figure.png",
+        "mouse07_figure.svg",
+    }
 
 
 def test_channels_can_be_named_with_spaces_and_one_eeg_is_enough(
@@ -216,7 +221,7 @@ def test_a_file_name_that_is_no_text_is_no_obstacle(spindle: Spindle, mouse: Pat
     name = os.fsdecode(b"mouse\xff.edf")
     mouse.rename(mouse.with_name(name))
     assert spindle("score", name, "--model", model_file, "--figure", "--formats", "csv") == 0
-    assert len(names(Path("out"))) == 3
+    assert len(names(Path("out"))) == 4
 
 
 @pytest.mark.real_data

@@ -124,4 +124,4 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    return f"it lacks {error}" if isinstance(error, KeyError) else str(error) or "it cannot be read"
+    return f"it lacks {error}" if isinstance(error, KeyError) else "it holds what no such model can hold"

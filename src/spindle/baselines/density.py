@@ -14,10 +14,11 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-NEIGHBOURS = 12
-"""Points are connected to so many of their nearest; the paper's Delaunay triangulation is slow beyond three axes."""
-SMALLEST_SHARE = 0.015
-"""An island with a smaller share of all points is a ripple of the estimate. REM sleep fills 5 % of a day and more."""
+NEIGHBOURS = 8
+"""Points are connected to so many of their nearest; the paper's Delaunay triangulation is slow beyond three axes. More
+neighbours bridge the gap between wake and the few epochs of REM sleep of a day."""
+SMALLEST_SHARE = 0.005
+"""An island with a smaller share of all points is a ripple. REM sleep fills 5 % of a day, its core much less."""
 LEAST_POINTS = 5
 """However short a recording is, an island has no fewer points."""
 HIGHEST_SADDLE = 0.7

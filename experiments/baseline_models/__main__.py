@@ -37,7 +37,7 @@ class Budget:
     hours: tuple[float, float]
 
 
-BUDGETS = {"smoke": Budget(teach=3, judge=1, hours=(0.4, 0.5)), "hour": Budget(teach=48, judge=24, hours=(1.0, 3.0))}
+BUDGETS = {"smoke": Budget(teach=3, judge=1, hours=(0.4, 0.5)), "hour": Budget(teach=32, judge=16, hours=(2.0, 12.0))}
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -29,7 +29,7 @@ EPOCHS_TOGETHER = 2
 MOST_POINTS = 1500
 """Epochs that are clustered, evenly spread over the recording; the others join the cluster densest around them."""
 COMPONENTS = (3, 4)
-FACTORS = (0.5, 0.7, 0.9)
+FACTORS = (0.4, 0.55, 0.75)
 """What is tried on the training recordings: principal components, and widths of the kernels."""
 
 

@@ -14,6 +14,18 @@ from experiments.common import markdown_table
 PUBLISHED = Path(__file__).with_name("published.csv")
 KEYS = ("source", "cohort", "comparison", "decoding", "metric", "state")
 APART = "spindle stands apart, {}"
+SHOWN = {
+    "figure_5_5_agreement_C": "Figure 5.5: both experts and SPINDLE on the SIMULATED rats of C.",
+    "reliability_C": "How often SPINDLE's states are right, by their probability, on the SIMULATED rats of C.",
+    "figure_5_6_profiles": "Figure 5.6: spectral profiles of the SIMULATED cohorts by their first experts.",
+    "figure_5_8_strip": "Figure 5.8: ten minutes of a SIMULATED rat.",
+    "figure_5_9_overlap": "Figure 5.9: SPINDLE and FASTER on epochs of 8 s of SIMULATED animals.",
+    "figure_5_10_errors": "Figure 5.10: SPINDLE and its rivals on SIMULATED animals.",
+    "figure_5_11_architecture_C": "Figure 5.11: sleep of the SIMULATED rats of C by each scorer.",
+    "figure_5_12_timing_spindle_05": "Figure 5.12: SIMULATED wildtypes and mutants over the day, by SPINDLE.",
+    "figure_5_13_spectra_spindle_05": "Figure 5.13: SIMULATED wildtypes and mutants over frequencies, by SPINDLE.",
+}
+"""Figures that the page shows; the others are beside them in the folder."""
 STATES, METRICS = ("wake", "nrem", "rem"), ("precision", "recall", "f1")
 
 Row = dict[str, Any]
@@ -96,7 +108,11 @@ def markdown(result: Row) -> str:
     for number, heading in (("5.7", "states, pairs of scorers"), ("5.9", "artifacts, pairs of scorers")):
         chosen = [row for row in rows if row["source"].endswith(number)]
         parts += [f"## Table {number}, {heading}\n", _table_of_pairs(chosen)]
-    return "\n".join([*parts, *rivals(result["errors"], result["seconds_per_recording"]), *sleep(result)])
+    parts += [*rivals(result["errors"], result["seconds_per_recording"]), *sleep(result), "## Figures\n"]
+    parts += [
+        f"![{caption}](figures/{result['budget']}/{name}.png)\n\n*{caption}*\n" for name, caption in SHOWN.items()
+    ]
+    return "\n".join(parts)
 
 
 def rivals(errors: Sequence[Row], seconds: Mapping[str, float]) -> list[str]:

@@ -12,17 +12,16 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import Progress
 
 from experiments.chapter_5_sleep.comparison import errors, times
 from experiments.chapter_5_sleep.figures import draw
 from experiments.chapter_5_sleep.kept import read_kept
-from experiments.chapter_5_sleep.protocol import BUDGETS, Reports, kept_of, run, split
+from experiments.chapter_5_sleep.protocol import BUDGETS, run
 from experiments.chapter_5_sleep.sleep_figures import differences, scorer_tests
 from experiments.chapter_5_sleep.tables import compare, markdown
+from experiments.cohorts import arrays_file, reports_on, split
 from experiments.common import command_line, progress_bars, write_json, write_text
 from latentia.training import run_record
-from spindle.training import TrainingProgress
 
 CLAIM = (
     "Thesis A, Tables 5.5, 5.7 and 5.9 and Figures 5.5 to 5.13: trained on two wildtype mice of cohort A, SPINDLE "
@@ -54,8 +53,8 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
     started = time.monotonic()
     work = folder / "work" / f"{budget}-seed{seed}"
     with progress_bars() as bars:
-        animals = run(BUDGETS[budget], seed=seed, work=work, reports=_reports(bars))
-    kept = [read_kept(kept_of(work, animal["name"])) for animal in animals]
+        animals = run(BUDGETS[budget], seed=seed, work=work, reports=reports_on(bars))
+    kept = [read_kept(arrays_file(work, animal["name"])) for animal in animals]
     data = {animal["name"]: animal["sha256"] for animal in animals}
     result: dict[str, Any] = {
         "experiment": "chapter_5_sleep",
@@ -74,7 +73,9 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
     }
     write_json(result, folder / f"{budget}.json")
     write_text(markdown(result), folder / f"{budget}.md")
-    shown = next(plan for plan in split(BUDGETS[budget], seed)[1] if plan.name == SHOWN)
+    hours = BUDGETS[budget]
+    _, others = split(training_hours=hours.training_hours, test_hours=hours.test_hours, seed=seed)
+    shown = next(plan for plan in others if plan.name == SHOWN)
     draw(kept, shown, folder / "figures" / budget)
     Console().print(f"The tables are in {folder / f'{budget}.md'}, all figures in {folder / f'{budget}.json'}.")
 
@@ -83,27 +84,6 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a table as JSON holds them: None for NaN."""
     found: list[dict[str, Any]] = json.loads(table.to_json(orient="records"))
     return found
-
-
-def _reports(bars: Progress) -> Reports:
-    networks: dict[str, Any] = {}
-    scoring = bars.add_task("Simulating and preparing 2 animals for the training", total=None)
-
-    def training(at: TrainingProgress) -> None:
-        progress = at.progress
-        if at.network not in networks:
-            networks[at.network] = bars.add_task("", total=progress.passes * progress.steps)
-        bars.update(
-            networks[at.network],
-            completed=progress.pass_number * progress.steps + progress.step,
-            description=f"Training the {at.network} network: pass {progress.pass_number + 1}, loss {progress.loss:.3f}",
-        )
-
-    def animal(name: str, done: int, total: int) -> None:
-        what = f"Scoring {name}" if name else "Scored all animals"
-        bars.update(scoring, completed=done, total=total, description=what)
-
-    return Reports(training=training, animal=animal)
 
 
 if __name__ == "__main__":

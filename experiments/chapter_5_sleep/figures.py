@@ -9,8 +9,8 @@ import numpy as np
 
 from experiments.chapter_5_sleep.comparison_figures import draw_errors, draw_overlap
 from experiments.chapter_5_sleep.kept import EXPERTS, SPINDLE, KeptAnimal
-from experiments.chapter_5_sleep.measure import montage
 from experiments.chapter_5_sleep.sleep_figures import draw_architecture, draw_differences, draw_profiles
+from experiments.cohorts import montage
 from spindle.agreement import Evaluation, evaluate
 from spindle.agreement_figures import (
     confusion_data,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from experiments.cohorts import cohort_of
 from latentia.files import atomic_path
 from spindle.hypnogram import Hypnogram
 
@@ -62,11 +63,6 @@ class KeptAnimal:
             return self.hypnogram(source)
         limit = CLEAN_ABOVE[SOURCES.index(source) - len(EXPERTS)]
         return self.hypnogram(SPINDLE).with_artifact(self.artifact_probability >= 1 - limit)
-
-
-def cohort_of(name: str) -> str:
-    """Cohort of a simulated animal."""
-    return name.removeprefix("simulated_")[0]
 
 
 def write_kept(animal: KeptAnimal, path: Path) -> None:

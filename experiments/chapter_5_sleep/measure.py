@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.chapter_5_sleep.kept import CLEAN_ABOVE, RIVALS, KeptAnimal, cohort_of
-from latentia.training import source_version
+from experiments.chapter_5_sleep.kept import CLEAN_ABOVE, RIVALS, KeptAnimal
+from experiments.cohorts import montage, record_of
 from spindle.agreement import evaluate
 from spindle.agreement_tables import as_dict
 from spindle.baselines import Baseline
@@ -26,7 +25,6 @@ from spindle.recording import Montage
 from spindle.scores import Scores
 from spindle.scoring import load_method, score_montage
 from spindle.signals import EpochSignals, load_signals
-from spindle.simulation import Simulated
 from spindle.simulation.files import LIGHTS_ON, Plan
 from spindle.spectra import SpectrumSettings, clean_epochs, signal_spectra
 
@@ -73,14 +71,8 @@ def measure(plan: Plan, methods: Methods, *, trained_on: bool) -> Measured:
         power=_power(chosen, signals, simulated.experts, scores, settings),
         seconds=np.array(seconds),
     )
-    record = _record(plan, simulated) | {"trained_on": trained_on, "evaluation": as_dict(evaluation)}
+    record = record_of(plan, simulated, Path(__file__)) | {"trained_on": trained_on, "evaluation": as_dict(evaluation)}
     return Measured(record=record, kept=kept)
-
-
-def montage(simulated: Simulated) -> Montage:
-    """Take the simulated channels as they are, without writing and reading a file."""
-    first, second, emg = simulated.channels
-    return Montage(eeg=(first, second), emg=emg)
 
 
 def _power(
@@ -108,28 +100,3 @@ def _timed(work: Callable[[], Found]) -> tuple[Found, float]:
     started = time.perf_counter()
     found = work()
     return found, time.perf_counter() - started
-
-
-def _record(plan: Plan, simulated: Simulated) -> dict[str, Any]:
-    return {
-        "name": plan.name,
-        "cohort": cohort_of(plan.name),
-        "simulated": True,
-        "epochs": len(simulated.experts[0]),
-        "rate_hz": simulated.animal.amplifier.rate_hz,
-        "artifact_share": [float(expert.artifact.mean()) for expert in simulated.experts],
-        "sha256": checksum(plan, simulated),
-        "source": source_version(Path(__file__)),
-    }
-
-
-def checksum(plan: Plan, simulated: Simulated) -> str:
-    """Tell simulated data apart by the plan and both experts' labels.
-
-    Signals are left out: their last bits depend on the processor's libraries.
-    """
-    digest = hashlib.sha256(repr(plan).encode())
-    for expert in simulated.experts:
-        digest.update(expert.codes.astype("<i1").tobytes())
-        digest.update(expert.artifact.tobytes())
-    return digest.hexdigest()

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
 
+from experiments.cohorts import reports_on
 from experiments.common import command_line, progress_bars, write_json, write_text
 from experiments.table_5_9_artifacts.figures import draw_curves
-from experiments.table_5_9_artifacts.protocol import BUDGETS, Reports, run
+from experiments.table_5_9_artifacts.protocol import BUDGETS, run
 from experiments.table_5_9_artifacts.tables import compare, markdown, rankings
 from latentia.training import run_record
-from spindle.training import TrainingProgress
 
 CLAIM = (
     "Thesis A, 5.3.4 and Table 5.9: a density of clean epochs finds artifacts about as human experts do, and by its "
@@ -44,7 +43,7 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
     started = time.monotonic()
     work = folder / "work" / f"{budget}-seed{seed}"
     with progress_bars() as bars:
-        animals = run(BUDGETS[budget], seed=seed, work=work, reports=_reports(bars))
+        animals = run(BUDGETS[budget], seed=seed, work=work, reports=reports_on(bars))
     result: dict[str, Any] = {
         "experiment": "table_5_9_artifacts",
         "claim": CLAIM,
@@ -66,26 +65,6 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
     draw_curves(animals, work, folder / f"{budget}.png")
     write_text(markdown(result, f"{budget}.png"), folder / f"{budget}.md")
     Console().print(f"The tables are in {folder / f'{budget}.md'}, all figures in {folder / f'{budget}.json'}.")
-
-
-def _reports(bars: Progress) -> Reports:
-    networks: dict[str, Any] = {}
-    scoring = bars.add_task("Simulating and preparing 2 animals for the training", total=None)
-
-    def training(at: TrainingProgress) -> None:
-        progress = at.progress
-        if at.network not in networks:
-            networks[at.network] = bars.add_task("", total=progress.run_steps)
-        bars.update(
-            networks[at.network],
-            completed=progress.run_step,
-            description=f"Training the {at.network} network: pass {progress.pass_number + 1}, loss {progress.loss:.3f}",
-        )
-
-    def animal(name: str, done: int, total: int) -> None:
-        bars.update(scoring, completed=done, total=total, description=f"Scoring {name}" if name else "Scored all")
-
-    return Reports(training=training, animal=animal)
 
 
 if __name__ == "__main__":

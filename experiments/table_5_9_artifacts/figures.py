@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from experiments.table_5_9_artifacts.protocol import ALL_LAYERS, COHORTS, METHODS, NETWORK, TOP_TWO, scores_file
+from experiments.cohorts import arrays_file
+from experiments.table_5_9_artifacts.protocol import ALL_LAYERS, COHORTS, METHODS, NETWORK, TOP_TWO
 from latentia.evaluation import detection_curve
 from latentia.files import atomic_path
 
@@ -25,7 +26,7 @@ def draw_curves(animals: Sequence[dict[str, Any]], work: Path, path: Path) -> No
     figure.suptitle("Artifacts of SIMULATED cohorts: precision over recall, epochs on which both experts agree")
     for cohort, axis in zip(COHORTS, figure.subplots(1, len(COHORTS), sharey=True), strict=True):
         names = [animal["name"] for animal in animals if animal["cohort"] == cohort and "methods" in animal]
-        _panel(axis, [scores_file(work, name) for name in names])
+        _panel(axis, [arrays_file(work, name) for name in names])
         axis.set(title=f"Cohort {cohort}, {len(names)} animals", xlabel="recall", xlim=(0, 1), ylim=(0, 1.02))
     axes = figure.axes
     axes[0].set_ylabel("precision")

@@ -1,12 +1,12 @@
 """Artifacts by a network and by a density (thesis A, 5.3.4 and Table 5.9): train on two animals, score the others.
 
-Simulated cohorts and their split are those of `experiments.chapter_5_sleep`. Whatever is finished stands in
-a file, so that a killed run goes on where it was.
+Simulated cohorts and their split are those of `experiments.cohorts`. Whatever is finished stands in a file, so that a
+killed run goes on where it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,25 +14,31 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from experiments.chapter_5_sleep.measure import checksum, montage
-from experiments.chapter_5_sleep.protocol import Budget as Cohorts
-from experiments.chapter_5_sleep.protocol import split
+from experiments.cohorts import (
+    TRAINED_ON,
+    Reports,
+    arrays_file,
+    claim_folder,
+    cohort_of,
+    montage,
+    record_file,
+    record_of,
+    split,
+)
 from experiments.common import read_json, write_json
 from latentia.evaluation import detection_curve
 from latentia.files import atomic_path
-from latentia.training import source_version
 from spindle.agreement import evaluate
 from spindle.classifier import probabilities
 from spindle.density import DensityConfig, DensityDetector, DensityModel, train_density
 from spindle.density.networks import SizeName
-from spindle.errors import SettingError
 from spindle.model_file import SpindleModel
 from spindle.scoring import ARTIFACT
 from spindle.signals import load_signals
 from spindle.simulation import Simulated
 from spindle.simulation.files import Plan
 from spindle.spectrogram import TimeFrequency, time_frequency
-from spindle.training import RECORD, TrainingConfig, TrainingProgress, train
+from spindle.training import RECORD, TrainingConfig, train
 from spindle.training_set import LabelledRecording
 
 COHORTS = ("A", "B", "C")
@@ -73,14 +79,6 @@ BUDGETS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reports:
-    """Where a run tells how far it is."""
-
-    training: Callable[[TrainingProgress], None] = lambda progress: None
-    animal: Callable[[str, int, int], None] = lambda name, done, total: None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Scored:
     """What each method says of one animal, higher for what is more of an artifact, and where its threshold lies."""
 
@@ -94,36 +92,22 @@ def run(budget: Budget, *, seed: int, work: Path, reports: Reports | None = None
     Errors: SettingError where `work` holds a run with another budget or seed.
     """
     reports = reports or Reports()
-    _claim(work, budget, seed)
-    cohorts = Cohorts(training_hours=budget.training_hours, test_hours=budget.test_hours, passes=1, patience=1)
-    training, others = split(cohorts, seed)
-    test = [plan for plan in others if cohort_of(plan) in COHORTS]
+    claim_folder(work, {**asdict(budget), "seed": seed})
+    training, others = split(training_hours=budget.training_hours, test_hours=budget.test_hours, seed=seed)
+    test = [plan for plan in others if cohort_of(plan.name) in COHORTS]
     model = _train_networks(training, budget, seed, work, reports)
     density = _train_density(training, budget, seed, work, reports)
     for done, plan in enumerate(test):
         reports.animal(plan.name, done, len(test))
-        if not _result(work, plan).is_file():
-            write_json(_evaluate(plan, model, density, work), _result(work, plan))
+        if not record_file(work, plan).is_file():
+            write_json(_evaluate(plan, model, density, work), record_file(work, plan))
     reports.animal("", len(test), len(test))
-    return [read_json(_result(work, plan)) for plan in [*training, *test]]
-
-
-def cohort_of(plan: Plan) -> str:
-    """Letter of an animal's cohort."""
-    return plan.name.removeprefix("simulated_")[0]
-
-
-def _claim(work: Path, budget: Budget, seed: int) -> None:
-    settings = {**asdict(budget), "seed": seed}
-    path = work / "settings.json"
-    if path.is_file() and (before := read_json(path)) != settings:
-        raise SettingError(f"{work} holds a run with other settings: {before}, and now {settings}.")
-    write_json(settings, path)
+    return [read_json(record_file(work, plan)) for plan in [*training, *test]]
 
 
 def _train_networks(plans: list[Plan], budget: Budget, seed: int, work: Path, reports: Reports) -> SpindleModel:
     folder = work / "training"
-    config = TrainingConfig(passes=budget.passes, patience=budget.patience, seed=seed, name="2 simulated mice of A")
+    config = TrainingConfig(passes=budget.passes, patience=budget.patience, seed=seed, name=TRAINED_ON)
     resume = (folder / RECORD).is_file()
     return train(_recordings(plans, work), config, folder, resume=resume, on_progress=reports.training)
 
@@ -135,7 +119,7 @@ def _train_density(plans: list[Plan], budget: Budget, seed: int, work: Path, rep
         steps=budget.steps,
         threshold_epochs=budget.threshold_epochs,
         seed=seed,
-        name="density of 2 simulated mice of A",
+        name=f"density of {TRAINED_ON}",
     )
     resume = (folder / "density-record.json").is_file()
     return train_density(_recordings(plans, work), config, folder, resume=resume, on_progress=reports.training)
@@ -144,7 +128,7 @@ def _train_density(plans: list[Plan], budget: Budget, seed: int, work: Path, rep
 def _recordings(plans: list[Plan], work: Path) -> Iterator[LabelledRecording]:
     for plan in plans:
         simulated = plan.simulate()
-        write_json(_record(plan, simulated), _result(work, plan))
+        write_json(record_of(plan, simulated, Path(__file__)), record_file(work, plan))
         yield LabelledRecording(name=plan.name, time_frequency=_rows(simulated), hypnograms=simulated.experts)
 
 
@@ -168,7 +152,7 @@ def _evaluate(plan: Plan, model: SpindleModel, density: DensityModel, work: Path
     simulated = plan.simulate()
     scored = score(_rows(simulated), model, density)
     flags = np.stack([expert.artifact for expert in simulated.experts])
-    with atomic_path(scores_file(work, plan.name)) as temporary:
+    with atomic_path(arrays_file(work, plan.name)) as temporary:
         np.savez_compressed(temporary, flags=flags, **scored.scores)
     first = simulated.experts[0]
     methods = {}
@@ -177,7 +161,7 @@ def _evaluate(plan: Plan, model: SpindleModel, density: DensityModel, work: Path
         comparisons = evaluate(called, simulated.experts).comparisons
         counts = {one.title: [one.artifacts.both, one.artifacts.either] for one in comparisons}
         methods[name] = {"pairs": counts, **ranking(values, flags)}
-    return {**_record(plan, simulated), "methods": methods}
+    return {**record_of(plan, simulated, Path(__file__)), "methods": methods}
 
 
 def ranking(values: Float[np.ndarray, " epochs"], flags: Bool[np.ndarray, "experts epochs"]) -> dict[str, float | None]:
@@ -188,24 +172,3 @@ def ranking(values: Float[np.ndarray, " epochs"], flags: Bool[np.ndarray, "exper
         return {"average_precision": None, "area_under_roc": None}
     curve = detection_curve(values[agreed].astype(np.float64), marked)
     return {"average_precision": curve.average_precision, "area_under_roc": curve.area_under_roc}
-
-
-def _record(plan: Plan, simulated: Simulated) -> dict[str, Any]:
-    return {
-        "name": plan.name,
-        "cohort": cohort_of(plan),
-        "simulated": True,
-        "epochs": len(simulated.experts[0]),
-        "artifact_share": [float(expert.artifact.mean()) for expert in simulated.experts],
-        "sha256": checksum(plan, simulated),
-        "source": source_version(Path(__file__)),
-    }
-
-
-def _result(work: Path, plan: Plan) -> Path:
-    return work / "animals" / f"{plan.name}.json"
-
-
-def scores_file(work: Path, name: str) -> Path:
-    """Where every method's scores of an animal are kept, for curves over a cohort."""
-    return work / "animals" / f"{name}.npz"

@@ -14,14 +14,15 @@ import pytest
 from experiments.chapter_5_sleep.__main__ import main
 from experiments.chapter_5_sleep.comparison import agreement_of, errors, overlaps, pairs_that_agree
 from experiments.chapter_5_sleep.kept import RIVALS, SCORERS, SOURCES, KeptAnimal, read_kept
-from experiments.chapter_5_sleep.measure import checksum
-from experiments.chapter_5_sleep.protocol import BUDGETS, kept_of, run, split
+from experiments.chapter_5_sleep.protocol import BUDGETS, run
 from experiments.chapter_5_sleep.tables import KEYS, compare, markdown, published
+from experiments.cohorts import arrays_file, checksum, split
 
 from spindle.agreement import evaluate
 from spindle.agreement_tables import as_dict
 from spindle.errors import SettingError
 from spindle.hypnogram import Hypnogram, Stage
+from spindle.simulation.files import Plan
 
 TABLE_5_5 = {"source": "A Table 5.5"}
 W, N, R = Stage.WAKE, Stage.NREM, Stage.REM
@@ -44,6 +45,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def result(folder: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((folder / "smoke.json").read_text(encoding="utf-8"))
     return content
+
+
+def plans(budget: str) -> tuple[list[Plan], list[Plan]]:
+    hours = BUDGETS[budget]
+    return split(training_hours=hours.training_hours, test_hours=hours.test_hours, seed=0)
 
 
 def animal(name: str, prediction: list[Stage], *experts: list[Stage]) -> dict[str, Any]:
@@ -143,7 +149,7 @@ def test_table_5_9_counts_artifacts_of_a_cohort_together() -> None:
 
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_two_mice_of_a_train_and_the_other_twenty_animals_are_scored(budget: str) -> None:
-    training, test = split(BUDGETS[budget], seed=0)
+    training, test = plans(budget)
     assert [plan.name for plan in training] == ["simulated_A1", "simulated_A2"]
     assert Counter(plan.name[10] for plan in test) == {"A": 2, "B": 4, "C": 8, "D": 6}
     assert not {plan.seed for plan in training} & {plan.seed for plan in test}
@@ -151,7 +157,7 @@ def test_two_mice_of_a_train_and_the_other_twenty_animals_are_scored(budget: str
 
 def test_the_budgets_of_an_hour_and_of_the_paper_take_whole_days() -> None:
     for name in ("hour", "paper"):
-        training, test = split(BUDGETS[name], seed=0)
+        training, test = plans(name)
         assert {plan.seconds for plan in training + test} == {24 * 3600}
 
 
@@ -197,7 +203,7 @@ def test_a_run_with_other_settings_is_not_mixed_in(folder: Path) -> None:
 
 
 def test_the_checksum_tells_plans_and_labels_apart() -> None:
-    first, second, *_ = split(BUDGETS["smoke"], seed=0)[1]
+    first, second, *_ = plans("smoke")[1]
     simulated = first.simulate()
     assert checksum(first, simulated) == checksum(first, first.simulate())
     assert checksum(first, simulated) != checksum(second, simulated)
@@ -269,7 +275,7 @@ def test_figures_are_drawn_with_their_numbers(folder: Path) -> None:
     assert {name.split("_")[2] for name in names if name.startswith("figure_5")} == {
         "5", "6", "7", "8", "9", "10", "11", "12", "13",
     }  # fmt: skip
-    animal = read_kept(kept_of(folder / "work" / "smoke-seed3", "simulated_D6"))
+    animal = read_kept(arrays_file(folder / "work" / "smoke-seed3", "simulated_D6"))
     assert (animal.cohort, animal.trained_on, animal.codes.shape[0]) == ("D", False, len(SCORERS))
 
 

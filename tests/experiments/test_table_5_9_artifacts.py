@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from experiments.cohorts import arrays_file
 from experiments.table_5_9_artifacts.__main__ import main
-from experiments.table_5_9_artifacts.protocol import BUDGETS, METHODS, NETWORK, TOP_TWO, ranking, run, scores_file
+from experiments.table_5_9_artifacts.protocol import BUDGETS, METHODS, NETWORK, TOP_TWO, ranking, run
 from experiments.table_5_9_artifacts.tables import compare, markdown, published, rankings
 
 from spindle.errors import SettingError
@@ -75,7 +76,7 @@ def test_a_smoke_run_has_every_animal_method_and_figure(folder: Path, result: di
         assert set(one["methods"]) == set(METHODS)
         for told in one["methods"].values():
             assert all(0 <= both <= either for both, either in told["pairs"].values())
-        with np.load(scores_file(folder / "work" / "smoke-seed3", one["name"]), allow_pickle=False) as kept:
+        with np.load(arrays_file(folder / "work" / "smoke-seed3", one["name"]), allow_pickle=False) as kept:
             assert all(np.isfinite(kept[name]).all() and len(kept[name]) == one["epochs"] for name in METHODS)
     assert (folder / "smoke.png").stat().st_size > 10_000
     text = (folder / "smoke.md").read_text(encoding="utf-8")

@@ -193,7 +193,7 @@ def help_of(program: str, subcommand: str) -> str:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_every_command_named_in_passing_exists_with_its_options(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    for program, subcommand, rest in re.findall(r"`(latentia|spindle) ([a-z]+)\b([^`\n]*)`", text):
+    for program, subcommand, rest in re.findall(r"`(latentia|spindle) ([a-z-]+)\b([^`\n]*)`", text):
         options = re.findall(r"--[a-z][a-z-]*", rest)
         assert not [option for option in options if not re.search(rf"{option}\b", help_of(program, subcommand))]
 

@@ -59,9 +59,9 @@ def test_models_are_known_through_their_base_alone(sources: list[Any], part: str
 @pytest.mark.parametrize(
     ("top", "users"),
     [
-        ("spindle.service", []),
-        ("spindle.cli", ["spindle.__main__", "spindle.service"]),
-        ("spindle.commands", ["spindle.cli", "spindle.service"]),
+        ("spindle.cli", ["spindle.__main__"]),
+        ("spindle.commands", ["spindle.cli"]),
+        ("spindle.service", ["spindle.commands"]),
         ("spindle.api", ["spindle.commands", "spindle.service"]),
     ],
 )
@@ -96,7 +96,8 @@ def normal(distribution: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("package", "extras"), [("latentia", ["triton", "cluster", "text", "video"]), ("spindle", ["spindle", "mne"])]
+    ("package", "extras"),
+    [("latentia", ["triton", "cluster", "text", "video"]), ("spindle", ["spindle", "mne", "service"])],
 )
 def test_every_imported_library_is_a_declared_dependency(
     sources: list[Any], pytestconfig: pytest.Config, package: str, extras: list[str]

@@ -1,0 +1,10 @@
+"""The pages: Jinja makes them, and their scripts ask `/api/v1` for what changes while one looks."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from spindle.service.pages import people
+
+ROUTERS: tuple[APIRouter, ...] = (people.router,)
+"""Everything that answers with HTML."""

@@ -1,0 +1,131 @@
+"""The service as its tests see it: on SQLite and on PostgreSQL, with users who have signed in.
+
+`LATENTIA_POSTGRES` is the address of a PostgreSQL server on which databases may be made; without one that answers,
+its half of the tests is skipped, unless `LATENTIA_REQUIRE_POSTGRES` is set.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from spindle.service import accounts
+from spindle.service.app import create_app
+from spindle.service.context import Context
+from spindle.service.database import Database
+from spindle.service.files import FileStore
+from spindle.service.limits import RateLimit
+from spindle.service.settings import LimitOptions, ServiceSettings, StorageOptions, WebOptions
+from spindle.service.tables import Role
+
+POSTGRES = os.environ.get("LATENTIA_POSTGRES", "postgresql+psycopg://root@127.0.0.1:5432/postgres")
+PASSWORD = "correct horse battery"
+
+
+def on_postgres(statement: str) -> None:
+    engine = create_engine(POSTGRES, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture
+def new_postgres() -> Iterator[str]:
+    """The address of an empty database, dropped at the end."""
+    name = f"spindle_test_{uuid.uuid4().hex}"
+    try:
+        on_postgres(f"CREATE DATABASE {name}")
+    except OperationalError as error:
+        if os.environ.get("LATENTIA_REQUIRE_POSTGRES"):
+            raise
+        pytest.skip(f"no PostgreSQL server answers: {str(error.orig).splitlines()[0]}")
+    yield f"{POSTGRES.rpartition('/')[0]}/{name}"
+    on_postgres(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> StorageOptions:
+    """A place for data, and a database, empty both."""
+    url = request.getfixturevalue("new_postgres") if request.param == "postgresql" else None
+    return StorageOptions(data=str(tmp_path / "data"), database=url)
+
+
+@pytest.fixture
+def settings(storage: StorageOptions) -> ServiceSettings:
+    limits = LimitOptions(requests_per_minute=100_000)
+    return ServiceSettings(storage=storage, limits=limits, web=WebOptions(port=0))
+
+
+@pytest.fixture
+def context(settings: ServiceSettings) -> Iterator[Context]:
+    """The service's parts, with tables; other settings through a fixture of the same name `settings`."""
+    from spindle.service.database import database_url
+
+    files = FileStore(settings.storage)
+    files.prepare()
+    database = Database(database_url(settings.storage))
+    database.upgrade()
+    yield Context(
+        settings=settings,
+        database=database,
+        files=files,
+        jobs=None,
+        requests=RateLimit(settings.limits.requests_per_minute),
+        sign_ins=RateLimit(1000),
+    )
+    database.close()
+
+
+@pytest.fixture
+def app(context: Context) -> Any:
+    return create_app(context)
+
+
+@pytest.fixture
+def nobody(app: Any) -> Iterator[TestClient]:
+    """A client that has not signed in."""
+    with TestClient(app, follow_redirects=False) as client:
+        yield client
+
+
+@pytest.fixture
+def user_of(context: Context, nobody: TestClient, app: Any) -> Callable[..., TestClient]:
+    """Make an account, and give a script's client for it: `user_of("ann")`."""
+
+    def make(name: str, role: Role = Role.USER) -> TestClient:
+        with context.database.writing() as session:
+            account = accounts.make_account(session, name, PASSWORD, role)
+            _, secret = accounts.make_token(session, account.id, "tests")
+        client = TestClient(app, follow_redirects=False, headers={"Authorization": f"Bearer {secret}"})
+        client.account_id = account.id  # type: ignore[attr-defined]
+        return client
+
+    return make
+
+
+@pytest.fixture
+def ann(user_of: Callable[..., TestClient]) -> TestClient:
+    """A user's script."""
+    return user_of("ann")
+
+
+@pytest.fixture
+def bob(user_of: Callable[..., TestClient]) -> TestClient:
+    """Another user's script."""
+    return user_of("bob")
+
+
+@pytest.fixture
+def admin(user_of: Callable[..., TestClient]) -> TestClient:
+    """An administrator's script."""
+    return user_of("root", Role.ADMINISTRATOR)

@@ -27,10 +27,10 @@ CHECK_S = 120
 @cache
 def starter_card() -> dict[str, Any]:
     """Read what the package's model says of itself, without loading it."""
-    with resources.as_file(resources.files("spindle") / "models" / "starter.safetensors") as path:
-        # The networks' library takes seconds and memory, which the web program needs for nothing else.
-        with safe_open(path, framework="np") as opened:
-            card: dict[str, Any] = json.loads(opened.metadata()["card"])
+    starter = resources.files("spindle") / "models" / "starter.safetensors"
+    # Not by spindle.model_file: torch takes seconds and memory, and the web program needs it for nothing else.
+    with resources.as_file(starter) as path, safe_open(path, framework="np") as opened:
+        card: dict[str, Any] = json.loads(opened.metadata()["card"])
     return card
 
 

@@ -7,8 +7,10 @@ its half of the tests is skipped, unless `LATENTIA_REQUIRE_POSTGRES` is set.
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +22,20 @@ from sqlalchemy.exc import OperationalError
 from spindle.service import accounts
 from spindle.service.app import create_app
 from spindle.service.context import Context
-from spindle.service.database import Database
+from spindle.service.database import Database, database_url
 from spindle.service.files import FileStore
 from spindle.service.limits import RateLimit
 from spindle.service.settings import LimitOptions, ServiceSettings, StorageOptions, WebOptions
-from spindle.service.tables import Role
+from spindle.service.tables import Account, Role
 
 POSTGRES = os.environ.get("LATENTIA_POSTGRES", "postgresql+psycopg://root@127.0.0.1:5432/postgres")
 PASSWORD = "correct horse battery"
+HASH = accounts.hash_password(PASSWORD)
+"""Made once, because it takes a moment on purpose."""
 
 
-def on_postgres(statement: str) -> None:
-    engine = create_engine(POSTGRES, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
+def on_postgres(statement: str, url: str = POSTGRES) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
     try:
         with engine.connect() as connection:
             connection.execute(text(statement))
@@ -39,8 +43,8 @@ def on_postgres(statement: str) -> None:
         engine.dispose()
 
 
-@pytest.fixture
-def new_postgres() -> Iterator[str]:
+@contextmanager
+def made_postgres() -> Iterator[str]:
     """The address of an empty database, dropped at the end."""
     name = f"spindle_test_{uuid.uuid4().hex}"
     try:
@@ -53,11 +57,51 @@ def new_postgres() -> Iterator[str]:
     on_postgres(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture
+def new_postgres() -> Iterator[str]:
+    """The address of a database without any table."""
+    with made_postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def shared_postgres() -> Iterator[str]:
+    """The address of a database that all tests of a process share, because making one takes a second."""
+    with made_postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def first_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with empty tables, to be copied."""
+    path = tmp_path_factory.mktemp("database") / "spindle.sqlite"
+    database = Database(f"sqlite:///{path}")
+    database.upgrade()
+    database.close()
+    return path
+
+
+EMPTY_ALL_TABLES = """
+DO $$ DECLARE names text; BEGIN
+  SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') INTO names FROM pg_tables
+  WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
+  AND tablename <> 'alembic_version' AND tablename NOT LIKE '%migration%';
+  IF names IS NOT NULL THEN EXECUTE 'TRUNCATE ' || names || ' CASCADE'; END IF;
+END $$
+"""
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> StorageOptions:
     """A place for data, and a database, empty both."""
-    url = request.getfixturevalue("new_postgres") if request.param == "postgresql" else None
-    return StorageOptions(data=str(tmp_path / "data"), database=url)
+    data = tmp_path / "data"
+    if request.param == "sqlite":
+        data.mkdir()
+        shutil.copyfile(request.getfixturevalue("first_sqlite"), data / "spindle.sqlite")
+        return StorageOptions(data=str(data))
+    url = request.getfixturevalue("shared_postgres")
+    on_postgres(EMPTY_ALL_TABLES, url)
+    return StorageOptions(data=str(data), database=url)
 
 
 @pytest.fixture
@@ -69,8 +113,6 @@ def settings(storage: StorageOptions) -> ServiceSettings:
 @pytest.fixture
 def context(settings: ServiceSettings) -> Iterator[Context]:
     """The service's parts, with tables; other settings through a fixture of the same name `settings`."""
-    from spindle.service.database import database_url
-
     files = FileStore(settings.storage)
     files.prepare()
     database = Database(database_url(settings.storage))
@@ -104,7 +146,9 @@ def user_of(context: Context, nobody: TestClient, app: Any) -> Callable[..., Tes
 
     def make(name: str, role: Role = Role.USER) -> TestClient:
         with context.database.writing() as session:
-            account = accounts.make_account(session, name, PASSWORD, role)
+            account = Account(name=name, password_hash=HASH, role=role)
+            session.add(account)
+            session.flush()
             _, secret = accounts.make_token(session, account.id, "tests")
         client = TestClient(app, follow_redirects=False, headers={"Authorization": f"Bearer {secret}"})
         client.account_id = account.id  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ function row(cohort) {
     element("td", { className: "number" }, String(cohort.rows.length)),
     element("td", {}, groups || "–"),
     element("td", {}, cohort.job ? stateOf(cohort.job) : "–"),
-    element("td", {}, moment(cohort.created_at)),
+    element("td", { className: "fixed" }, moment(cohort.created_at)),
     element("td", {}, button("Delete", async () => {
       if (!confirm(`Delete ${cohort.name} and its results?`)) return;
       await ask("DELETE", `/cohorts/${cohort.id}`);

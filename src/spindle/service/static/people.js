@@ -11,8 +11,8 @@ onSubmit("welcome", async (fields, form) => {
   location.assign("/");
 });
 
-onSubmit("password", async (fields) => {
-  await ask("PUT", "/me/password", fields);
+onSubmit("password", async ({ old, new: wanted }) => {
+  await ask("PUT", "/me/password", { old, new: wanted });
   location.assign("/sign-in");
 });
 
@@ -21,8 +21,8 @@ async function showTokens() {
   const rows = tokens.map((token) =>
     element("tr", {},
       element("td", {}, token.name),
-      element("td", {}, moment(token.created_at)),
-      element("td", {}, moment(token.used_at)),
+      element("td", { className: "fixed" }, moment(token.created_at)),
+      element("td", { className: "fixed" }, moment(token.used_at)),
       element("td", {}, button("Revoke", async () => {
         await ask("DELETE", `/tokens/${token.id}`);
         await showTokens();
@@ -83,7 +83,7 @@ async function showAudit() {
   const lines = await ask("GET", `/audit?limit=50${last === null ? "" : `&before=${last}`}`);
   const rows = lines.map((line) =>
     element("tr", {},
-      element("td", {}, moment(line.at)),
+      element("td", { className: "fixed" }, moment(line.at)),
       element("td", {}, names.get(line.account_id) ?? line.account_id ?? "–"),
       element("td", {}, line.action),
       element("td", {}, element("code", {}, line.subject.slice(0, 12))),

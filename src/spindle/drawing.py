@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int, Shaped, UInt8
 from numpy.typing import NDArray
 
 from spindle.hypnogram import STAGES, Stage
@@ -109,6 +109,15 @@ def robust_limits(values: NDArray[np.floating], low: float = 1.0, high: float = 
         return 0.0, 1.0
     bottom, top = (float(limit) for limit in np.percentile(finite, (low, high)))
     return (bottom, top) if top > bottom else (bottom - 0.5, bottom + 0.5)
+
+
+def shades(
+    decibel: Float[np.ndarray, "columns rows"], limits: tuple[float, float]
+) -> UInt8[np.ndarray, "rows columns"]:
+    """Places in a palette of 256: 0 where nothing was scored, 1 … 255 from the lower limit to the upper."""
+    low, high = limits
+    scaled = 1 + np.clip((decibel - low) / (high - low), 0.0, 1.0) * 254
+    return np.nan_to_num(np.rint(scaled), nan=0.0).astype(np.uint8).T
 
 
 def row_edges(frequencies_hz: Float[np.ndarray, " rows"]) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from bokeh.models.glyphs import Image
 from bokeh.models.plots import GridPlot
 from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool
 
 from spindle.drawing import (
     ARTIFACT_COLOUR,
@@ -25,6 +25,7 @@ from spindle.drawing import (
     robust_limits,
     row_edges,
     runs,
+    shades,
 )
 from spindle.hypnogram import STAGES
 from spindle.report_charts import SOFT
@@ -112,15 +113,6 @@ def _tiles(timeline: Timeline, level: Columns, limits: tuple[float, float]) -> C
     tiles = [np.ascontiguousarray(image[:, start:stop]) for start, stop in zip(starts, stops, strict=True)]
     left, right = timeline.ms(level.edges[starts]), timeline.ms(level.edges[stops])
     return ColumnDataSource({"image": tiles, "x": left, "dw": right - left})
-
-
-def shades(
-    decibel: Float[np.ndarray, "columns rows"], limits: tuple[float, float]
-) -> UInt8[np.ndarray, "rows columns"]:
-    """Places in a palette of 256: 0 where nothing was scored, 1 … 255 from the lower limit to the upper."""
-    low, high = limits
-    scaled = 1 + np.clip((decibel - low) / (high - low), 0.0, 1.0) * 254
-    return np.nan_to_num(np.rint(scaled), nan=0.0).astype(np.uint8).T
 
 
 def eeg_panel(timeline: Timeline) -> figure:

@@ -18,11 +18,12 @@ from bokeh.models import BoxZoomTool, ColumnDataSource, PlainText
 from bokeh.models.annotations import Title
 from bokeh.models.glyphs import Image, VAreaStep
 
+from spindle.drawing import shades
 from spindle.errors import OutputError
 from spindle.hypnogram import STAGES, Hypnogram, Stage
 from spindle.report_charts import shares_chart
 from spindle.report_page import report_page, write_report
-from spindle.report_panels import TILE_EPOCHS, hypnogram_panel, recording_panels, shades, spectrogram_panel, stage_panel
+from spindle.report_panels import TILE_EPOCHS, hypnogram_panel, recording_panels, spectrogram_panel, stage_panel
 from spindle.report_timeline import MOST_COLUMNS, Timeline
 from spindle.scores import Scores
 from spindle.summary import shares_over_time, state_probability

@@ -1,0 +1,87 @@
+"""Processes that start others: what a new one is told, and that none outlives the one that started it.
+
+A process hears from its parent on standard input: lines of JSON, and then nothing until that end is closed, which
+the system does for a parent that was killed. So it works on every system, and without a list of processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from spindle.service.settings import LimitOptions, ServiceSettings, StorageOptions, WebOptions
+
+
+def start(command: Sequence[str], *, stdout: int | None = None) -> subprocess.Popen[str]:
+    """Start a process that hears from this one."""
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=stdout, text=True, encoding="utf-8", bufsize=1)
+
+
+def module(name: str) -> tuple[str, ...]:
+    """Return the command that runs a module of ours."""
+    return sys.executable, "-m", name
+
+
+def tell(process: subprocess.Popen[str], words: dict[str, Any]) -> None:
+    """Send a line; nothing happens where the process has ended, which its parent will see elsewhere."""
+    assert process.stdin is not None
+    try:
+        process.stdin.write(json.dumps(words) + "\n")
+    except (OSError, ValueError):
+        return
+
+
+def let_end(process: subprocess.Popen[str], *, within_s: float) -> None:
+    """Close a process's input, which asks it to end, and end it after a while where it does not."""
+    assert process.stdin is not None
+    # Where it has ended already, what it did not read is of no use.
+    with suppress(OSError):
+        process.stdin.close()
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def hear() -> dict[str, Any] | None:
+    """Wait for a line from the parent; None where it has ended."""
+    line = sys.stdin.readline()
+    heard: dict[str, Any] | None = json.loads(line) if line else None
+    return heard
+
+
+def when_parent_ends(act: Callable[[], None]) -> None:
+    """Have `act` called, by a thread of its own, when the parent has ended or wants this process to end."""
+
+    def watch() -> None:
+        # Not through sys.stdin, whose lock a thread that waits must not hold when Python ends.
+        while os.read(0, 1024):
+            pass
+        act()
+
+    threading.Thread(target=watch, name="watch-parent", daemon=True).start()
+
+
+def to_words(settings: ServiceSettings) -> dict[str, Any]:
+    """Return settings as JSON takes them."""
+    words = asdict(settings)
+    words["storage"]["scratch"] = None if settings.storage.scratch is None else str(settings.storage.scratch)
+    return words
+
+
+def from_words(words: dict[str, Any]) -> ServiceSettings:
+    """Return the settings that `to_words` was given."""
+    storage = dict(words["storage"])
+    storage["scratch"] = None if storage["scratch"] is None else Path(storage["scratch"])
+    return ServiceSettings(
+        storage=StorageOptions(**storage), limits=LimitOptions(**words["limits"]), web=WebOptions(**words["web"])
+    )

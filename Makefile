@@ -19,10 +19,14 @@ RECORDING ?=
 EEG ?=
 EMG ?=
 OUT ?= out
+# Where `make serve` keeps its data, and the port that it listens at.
+DATA ?= spindle-data
+PORT ?= 8765
 export LATENTIA_RECORDING := $(value RECORDING)
 export LATENTIA_EEG := $(value EEG)
 export LATENTIA_EMG := $(value EMG)
 export LATENTIA_OUT := $(value OUT)
+export LATENTIA_SERVICE_DATA := $(value DATA)
 
 # What `make test` runs, and on how many cores: make test TESTS=tests/spindle JOBS=4
 TESTS ?=
@@ -35,12 +39,13 @@ DOCS = rm -rf docs/reference/generated && \
 # Idle OpenMP threads sleep instead of spinning: on a few cores spinning costs more than it saves.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help run test check docs equations results picture clean
+.PHONY: help run serve test check docs equations results picture clean
 
 help:
 	@echo 'make run                      simulate a recording, score it, and say where the report is'
 	@echo 'make run RECORDING=mouse.edf  score your own recording; also EEG="EEG1 EEG2" EMG=EMG OUT=folder'
 	@echo '                              (channel names with spaces: separate them by commas, EEG="EEG 1,EEG 2")'
+	@echo 'make serve                    the web service, at http://127.0.0.1:8765; also DATA=folder PORT=8080'
 	@echo 'make test                     run the tests; also TESTS=tests/spindle JOBS=4'
 	@echo 'make check                    lint, format, types, import direction, docs'
 	@echo 'make docs                     build the documentation into docs/_build/html'
@@ -51,6 +56,9 @@ help:
 
 run: $(VENV)/.run
 	@PATH="$(abspath $(BIN)):$$PATH" sh tools/run_spindle.sh
+
+serve: $(VENV)/.service
+	@$(BIN)/spindle serve --data "$$LATENTIA_SERVICE_DATA" --port $(PORT)
 
 test: $(VENV)/.dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(JOBS) $(TESTS)
@@ -104,7 +112,12 @@ $(VENV)/.run: pyproject.toml constraints.txt $(VENV)/.torch
 	@$(PIP) install --constraint constraints.txt --editable '.[spindle]'
 	@touch $@
 
+$(VENV)/.service: pyproject.toml constraints.txt $(VENV)/.torch
+	@echo 'Setting up 3/3: SPINDLE and its web service'
+	@$(PIP) install --constraint constraints.txt --editable '.[service]'
+	@touch $(VENV)/.run $@
+
 $(VENV)/.dev: pyproject.toml constraints.txt $(VENV)/.torch
 	@echo 'Setting up 3/3: SPINDLE and the tools for development'
 	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
-	@touch $(VENV)/.run $@
+	@touch $(VENV)/.run $(VENV)/.service $@

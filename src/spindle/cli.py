@@ -14,6 +14,8 @@ COMMANDS = {
     "analyze": "compare groups of scored animals: architecture, timing and spectra of sleep",
     "simulate": "simulate recordings with known states",
     "report": "write the report of a scoring again",
+    "serve": "serve the web service: uploads, scoring, corrections and cohorts in a browser",
+    "worker": "work on the jobs of a web service, on this or another machine",
 }
 
 

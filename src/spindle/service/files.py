@@ -91,12 +91,22 @@ class FileStore:
         return bool(self._remote.exists(self._path(key))) if self._remote is not None else self._local(key).is_file()
 
     def names(self, key: str) -> list[str]:
-        """Names of the files of a folder and its folders, in order; none where there is no such folder."""
+        """Names of the files of a folder and its folders, in order; none where there is no such folder.
+
+        Also of a folder above all keys, such as `recordings`.
+        """
+        _checked(f"{key}/name")
         if self._remote is None:
-            folder = self._local(key)
+            folder = self.folder / key
             return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-        root = self._path(key)
+        root = f"{self._root}/{key}"
         return sorted(str(path).removeprefix(root).lstrip("/") for path in self._remote.find(root))
+
+    def put_at(self, key: str) -> float:
+        """When a file was written, in seconds since 1970. Errors: FileNotFoundError."""
+        if self._remote is not None:
+            return float(self._remote.modified(self._path(key)).timestamp())
+        return self._local(key).stat().st_mtime
 
     def remove(self, key: str) -> None:
         """Delete a file, or a folder with all that is in it; nothing happens where there is none."""

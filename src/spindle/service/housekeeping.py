@@ -1,10 +1,123 @@
-"""Clearing up: files that no row names, leftovers of what was killed, and what was kept for long enough."""
+"""Clearing up: files that no row names, leftovers of what was killed, and what was kept for long enough.
+
+A file is there before the row that names it, and may stay after the row has gone: so what no row names is deleted, but
+only after a day, because its row may be about to come.
+"""
 
 from __future__ import annotations
 
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from spindle.service.audit import note
 from spindle.service.database import Database
 from spindle.service.files import FileStore
+from spindle.service.tables import Cohort, Job, JobState, LabelFile, Model, Recording, Scoring, now
+
+DAY_S = 86_400.0
+LEFT_S = 14 * DAY_S
+"""A folder of a process that is as old as this belongs to none that lives; the longest training takes days."""
+
+NAMED: dict[str, Any] = {"recordings": Recording, "labels": LabelFile, "models": Model, "scorings": Scoring}
+"""Folders whose files lie in folders of the ids of these rows."""
+
+_log = logging.getLogger(__name__)
 
 
 def tidy(database: Database, store: FileStore, keep_days: int) -> None:
-    """Do all of it."""
+    """Do all of it. `keep_days` is for how long recordings and results are kept; 0 keeps them."""
+    forgotten = forget_old(database, store, keep_days) if keep_days else 0
+    swept = sweep(database, store)
+    cleared = clear_scratch(database, store)
+    if forgotten or swept or cleared:
+        _log.info("tidied: %d recordings too old, %d folders without rows, %d leftovers", forgotten, swept, cleared)
+
+
+def forget_old(database: Database, store: FileStore, keep_days: int) -> int:
+    """Delete recordings that are older, with their results, and analyses that are. Returns how many recordings."""
+    before = now() - timedelta(days=keep_days)
+    keys: list[str] = []
+    with database.writing() as session:
+        recordings = session.scalars(select(Recording).where(Recording.created_at < before)).all()
+        for recording in recordings:
+            keys += [f"recordings/{recording.id}"]
+            keys += [f"labels/{one}" for one in _of_recording(session, LabelFile, recording)]
+            keys += [f"scorings/{one}" for one in _of_recording(session, Scoring, recording)]
+            session.delete(recording)
+            note(session, None, "recording.expire", recording.id)
+        session.flush()
+        ended = [JobState.DONE, JobState.FAILED, JobState.CANCELLED]
+        for job in session.scalars(select(Job).where(Job.created_at < before, Job.state.in_(ended))):
+            if job.cohort_id is not None:
+                keys.append(f"cohorts/{job.cohort_id}/{job.id}")
+                cohort = session.get(Cohort, job.cohort_id)
+                if cohort is not None and cohort.job_id == job.id:
+                    cohort.job_id = None
+            if job.recording_id is None:
+                session.delete(job)
+    # After the rows: a file that stays behind is swept later, and a row without its file would be a lie.
+    for key in keys:
+        store.remove(key)
+    return len(recordings)
+
+
+def sweep(database: Database, store: FileStore) -> int:
+    """Delete the files that no row names and that are older than a day. Returns how many folders of them."""
+    swept = 0
+    for top, table in NAMED.items():
+        found = {name.partition("/")[0] for name in store.names(top)}
+        with database.reading() as session:
+            unnamed = found - _those_of(session, table.id, found)
+        swept += _remove_old(store, [f"{top}/{one}" for one in unnamed])
+    found = {"/".join(name.split("/")[:2]) for name in store.names("cohorts")}
+    with database.reading() as session:
+        kept = {f"{cohort_id}/{job_id}" for cohort_id, job_id in session.execute(select(Cohort.id, Cohort.job_id))}
+    return swept + _remove_old(store, [f"cohorts/{one}" for one in found - kept])
+
+
+def clear_scratch(database: Database, store: FileStore) -> int:
+    """Delete what killed processes left on this machine, and trainings whose job has ended. Returns how many."""
+    cleared = 0
+    for folder in store.scratch.glob("work-*"):
+        if time.time() - folder.stat().st_mtime > LEFT_S:
+            shutil.rmtree(folder, ignore_errors=True)
+            cleared += 1
+    trainings = list(((store.folder if store.is_local else store.scratch) / "trainings").glob("*"))
+    with database.reading() as session:
+        waiting = select(Job.id).where(Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
+        at_work = set(session.scalars(waiting)) if trainings else set()
+    for folder in trainings:
+        if folder.name not in at_work:
+            shutil.rmtree(folder, ignore_errors=True)
+            cleared += 1
+    return cleared
+
+
+def _of_recording(session: Session, table: Any, recording: Recording) -> Iterable[str]:
+    return session.scalars(select(table.id).where(table.recording_id == recording.id)).all()
+
+
+def _those_of(session: Session, column: Any, keys: set[str]) -> set[str]:
+    """Return the keys that are in a column, asked for in pieces that every database takes."""
+    ordered = sorted(keys)
+    known: set[str] = set()
+    for start in range(0, len(ordered), 500):
+        known.update(session.scalars(select(column).where(column.in_(ordered[start : start + 500]))))
+    return known
+
+
+def _remove_old(store: FileStore, keys: list[str], clock: Callable[[], float] = time.time) -> int:
+    removed = 0
+    for key in keys:
+        ages = [clock() - store.put_at(f"{key}/{name}") for name in store.names(key)]
+        if ages and min(ages) > DAY_S:
+            store.remove(key)
+            removed += 1
+    return removed

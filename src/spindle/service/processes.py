@@ -7,6 +7,7 @@ the system does for a parent that was killed. So it works on every system, and w
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +87,29 @@ def from_words(words: dict[str, Any]) -> ServiceSettings:
     return ServiceSettings(
         storage=StorageOptions(**storage), limits=LimitOptions(**words["limits"]), web=WebOptions(**words["web"])
     )
+
+
+def log_to_standard_error() -> None:
+    """Have this process's log on standard error, where the parent's goes; whoever runs the service keeps it."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("spindle").setLevel(logging.INFO)
+
+
+class _Lines(logging.Formatter):
+    """One line of JSON for each entry; those that are JSON already, the web program's, stay as they are."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = record.getMessage()
+        if message.startswith("{"):
+            return message
+        words = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "from": record.name,
+            "said": message,
+        }
+        if record.exc_info:
+            words["trace"] = self.formatException(record.exc_info)
+        return json.dumps(words)

@@ -26,7 +26,7 @@ from spindle.service.files import FileStore
 from spindle.service.housekeeping import tidy
 from spindle.service.jobs import Begun, Jobs, QueueUnreachable, Standing
 from spindle.service.lives import Lives, held, lives_of
-from spindle.service.processes import from_words, hear, module, when_parent_ends
+from spindle.service.processes import from_words, hear, log_to_standard_error, module, when_parent_ends
 from spindle.service.settings import ServiceSettings
 from spindle.service.tables import JobState
 
@@ -245,6 +245,7 @@ def main(child: tuple[str, ...] = module("spindle.service.child")) -> int:
     words = hear()
     if words is None:
         return 0
+    log_to_standard_error()
     stopping = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: stopping.set())

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from latentia.errors import LatentiaError
 
 MEDIA_TYPE = "application/problem+json"
+_KNOWN = frozenset(HTTPStatus)
 
 
 class Problem(Exception):  # noqa: N818 - it is the RFC's own word
@@ -59,5 +60,7 @@ def install_problems(app: FastAPI) -> None:
 
 def answer(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
     """Make the answer itself."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    # tus has a status of its own, which HTTP does not know.
+    title = HTTPStatus(status).phrase if status in _KNOWN else "Checksum Mismatch"
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
     return JSONResponse(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from spindle.service.api import accounts, session, tokens
+from spindle.service.api import accounts, jobs, labels, recordings, session, tokens, uploads
 
-ROUTERS: tuple[APIRouter, ...] = (session.router, accounts.router, tokens.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    accounts.router,
+    jobs.router,
+    labels.router,
+    recordings.router,
+    session.router,
+    tokens.router,
+    uploads.router,
+)
 """Everything under `/api/v1`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -9,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from anyio import fail_after, to_thread
 from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from spindle.service.problems import Problem
@@ -48,8 +49,8 @@ async def receive(request: Request, path: Path, *, most: int, too_many: str, sum
                 if received > most:
                     raise Problem(413, too_many)
                 if writer.hold(chunk):
-                    await to_thread.run_sync(writer.write)
-            await to_thread.run_sync(writer.settle)
+                    await run_in_threadpool(writer.write)
+            await run_in_threadpool(writer.settle)
         except ClientDisconnect:
             raise Problem(400, "The connection ended before all was here.") from None
         finally:
@@ -111,7 +112,7 @@ class _Writer:
 async def _until_idle(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     while True:
         try:
-            with fail_after(IDLE_S):
+            async with asyncio.timeout(IDLE_S):
                 chunk = await anext(stream)
         except StopAsyncIteration:
             return

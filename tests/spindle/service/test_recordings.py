@@ -190,7 +190,7 @@ def test_a_full_disk_is_said_and_nothing_is_left(
 
 
 def test_what_a_sender_who_went_away_had_sent_is_deleted(context: Context, app: Any, ann: TestClient) -> None:
-    import anyio
+    import asyncio
 
     messages: list[dict[str, Any]] = [
         {"type": "http.request", "body": b"0       " * 1000, "more_body": True},
@@ -216,7 +216,7 @@ def test_what_a_sender_who_went_away_had_sent_is_deleted(context: Context, app: 
         "client": ("test", 1),
         "root_path": "",
     }
-    anyio.run(app, scope, receive, send)
+    asyncio.run(app(scope, receive, send))
     assert nothing_left(context)
 
 
@@ -342,6 +342,7 @@ def test_labels_are_kept_with_their_recording(ann: TestClient, edf: bytes) -> No
     assert (answer.status_code, answer.json()["epochs"], answer.json()["name"]) == (201, 10, "expert 1.csv")
     labels = answer.json()["id"]
     assert ann.get(f"{PUT}/{made['id']}/labels").json() == [answer.json()]
+    assert ann.get(f"{PUT}/{made['id']}").json()["labels"] == 1
     assert ann.get(f"/api/v1/labels/{labels}/file").text.startswith("0,w")
     assert ann.delete(f"/api/v1/labels/{labels}").status_code == 204
     assert ann.get(f"{PUT}/{made['id']}/labels").json() == []

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
 
 from spindle.errors import LabelError
 from spindle.labels import read_labels
@@ -49,13 +49,13 @@ async def put_labels(
     recording_id: str, name: FileName, request: Request, user: SignedIn, context: InContext
 ) -> LabelFile:
     """Add a file of labels, in any format that `spindle train` reads; the body is the file itself."""
-    row = await to_thread.run_sync(own, context, user, tables.Recording, recording_id, "recording")
+    row = await run_in_threadpool(own, context, user, tables.Recording, recording_id, "recording")
     shown_name = recordings.clean_name(name)
     part = Incoming(context.files, user.id).new_part(new_id())
     try:
         too_many = f"{shown_name} is larger than a file of labels can be."
         await receive(request, part, most=LARGEST_BYTES, too_many=too_many)
-        return await to_thread.run_sync(_keep, context, user, row, part, shown_name)
+        return await run_in_threadpool(_keep, context, user, row, part, shown_name)
     finally:
         part.unlink(missing_ok=True)
 

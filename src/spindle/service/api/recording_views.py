@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from spindle.service import tables
@@ -38,7 +38,8 @@ class ScoringOfRecording(BaseModel):
 class Recording(BaseModel):
     """A recording. `eeg` and `emg` are the user's choice, [] and null where it is left to the labels.
 
-    `choice_problem` says why nothing can be scored before channels are chosen; null where it can. `job` is the latest.
+    `choice_problem` says why nothing can be scored before channels are chosen; null where it can. `job` is the latest;
+    `labels` is how many files of labels there are.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Recording(BaseModel):
     notes: list[str]
     created_at: datetime
     scorings: list[ScoringOfRecording]
+    labels: int
     job: Job | None
 
 
@@ -65,15 +67,17 @@ def shown(session: Session, rows: Sequence[tables.Recording]) -> list[Recording]
     found = select(tables.Scoring).where(tables.Scoring.recording_id.in_(keys))
     for one in session.scalars(found.order_by(tables.Scoring.created_at.desc(), tables.Scoring.animal)):
         scorings[one.recording_id].append(ScoringOfRecording.model_validate(one))
+    counted = select(tables.LabelFile.recording_id, func.count()).where(tables.LabelFile.recording_id.in_(keys))
+    labels: dict[str, int] = dict(session.execute(counted.group_by(tables.LabelFile.recording_id)).tuples().all())
     latest: dict[str, tables.Job] = {}
     jobs = select(tables.Job).where(tables.Job.recording_id.in_(keys)).order_by(tables.Job.created_at)
     for job in session.scalars(jobs):
         latest[str(job.recording_id)] = job
     shown_latest = {job.recording_id: job for job in shown_jobs(session, list(latest.values()))}
-    return [_shown(row, scorings[row.id], shown_latest.get(row.id)) for row in rows]
+    return [_shown(row, scorings[row.id], labels.get(row.id, 0), shown_latest.get(row.id)) for row in rows]
 
 
-def _shown(row: tables.Recording, scorings: list[ScoringOfRecording], job: Job | None) -> Recording:
+def _shown(row: tables.Recording, scorings: list[ScoringOfRecording], labels: int, job: Job | None) -> Recording:
     choice = choice_of(row)
     channels = [
         Channel(name=name, label=one["label"], unit=one["unit"], rate_hz=one["rate_hz"], role=role)
@@ -94,5 +98,6 @@ def _shown(row: tables.Recording, scorings: list[ScoringOfRecording], job: Job |
         notes=[*row.notes, *choice.notes],
         created_at=row.created_at,
         scorings=scorings,
+        labels=labels,
         job=job,
     )

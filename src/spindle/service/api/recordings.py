@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Literal
 
-from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
 
 from spindle.service import recordings, tables
 from spindle.service.api.jobs import Job
@@ -89,21 +89,21 @@ async def put_recording(
     """Add a file in one piece: the body is the file itself. 201, or 200 where the account has it already."""
     shown_name = recordings.clean_name(name)
     announced = announced_bytes(request)
-    await to_thread.run_sync(recordings.check_room, context, user, shown_name, announced or 0)
-    largest, left = context.settings.limits.largest_bytes, await to_thread.run_sync(recordings.room, context, user)
+    await run_in_threadpool(recordings.check_room, context, user, shown_name, announced or 0)
+    largest, left = context.settings.limits.largest_bytes, await run_in_threadpool(recordings.room, context, user)
     too_many = (
         recordings.too_large(context, shown_name) if largest <= left else recordings.no_quota(context, user, shown_name)
     )
     part, digest = Incoming(context.files, user.id).new_part(new_id()), hashlib.sha256()
     try:
         await receive(request, part, most=min(largest, left), too_many=too_many, sums=(digest,))
-        accepted = await to_thread.run_sync(
+        accepted = await run_in_threadpool(
             recordings.accept, context, user, part, shown_name, digest.hexdigest(), expected
         )
     finally:
         part.unlink(missing_ok=True)
     response.status_code = 201 if accepted.is_new else 200
-    return await to_thread.run_sync(show_recording, accepted.recording.id, user, context)
+    return await run_in_threadpool(show_recording, accepted.recording.id, user, context)
 
 
 @router.get("/{recording_id}", responses={404: {}})

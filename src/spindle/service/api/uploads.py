@@ -15,10 +15,10 @@ import re
 from email.utils import format_datetime
 from typing import Annotated, Any
 
-from anyio import to_thread
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 
 from latentia.errors import LatentiaError
 from spindle.service import recordings
@@ -139,7 +139,7 @@ async def add_piece(
     upload_checksum: Annotated[str | None, Header(max_length=200)] = None,
 ) -> None:
     """Add the body at `Upload-Offset`, which is where the last piece ended."""
-    incoming, upload = await to_thread.run_sync(_find, context, user, upload_id)
+    incoming, upload = await run_in_threadpool(_find, context, user, upload_id)
     _check_version(version)
     if request.headers.get("Content-Type") != "application/offset+octet-stream":
         raise Problem(415, "A piece has the content type application/offset+octet-stream.")
@@ -153,7 +153,7 @@ async def add_piece(
                 raise Problem(409, f"{offset} bytes have arrived, and the piece begins at {upload_offset}.")
             if upload.recording_id is None:
                 await _receive(request, incoming, upload, digest, expected)
-                upload = await to_thread.run_sync(_accept_if_whole, context, user, incoming, upload)
+                upload = await run_in_threadpool(_accept_if_whole, context, user, incoming, upload)
     except UploadBusy:
         raise _busy() from None
     _tell(response, incoming, upload)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from spindle.service.pages import people
+from spindle.service.pages import jobs, people, recordings
 
-ROUTERS: tuple[APIRouter, ...] = (people.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    jobs.router,
+    people.router,
+    recordings.router,
+)
 """Everything that answers with HTML."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from spindle.service.database import Database
 from spindle.service.files import FileStore
+from spindle.service.jobs import Jobs
 from spindle.service.limits import SIGN_INS_PER_MINUTE, RateLimit
 from spindle.service.settings import ServiceSettings
 
@@ -18,6 +18,6 @@ class Context:
     settings: ServiceSettings
     database: Database
     files: FileStore
-    jobs: Any
+    jobs: Jobs
     requests: RateLimit
     sign_ins: RateLimit = field(default_factory=lambda: RateLimit(SIGN_INS_PER_MINUTE))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from spindle.service.app import create_app
 from spindle.service.context import Context
 from spindle.service.database import Database, database_url
 from spindle.service.files import FileStore
+from spindle.service.jobs import Jobs
 from spindle.service.limits import RateLimit
 from spindle.service.settings import LimitOptions, ServiceSettings, StorageOptions, WebOptions
 from spindle.service.tables import Account, Role
@@ -41,6 +42,19 @@ def on_postgres(statement: str, url: str = POSTGRES) -> None:
             connection.execute(text(statement))
     finally:
         engine.dispose()
+
+
+class PutAside:
+    """A queue whose jobs nobody does."""
+
+    def put(self, job_id: str, owner_id: str) -> None:
+        pass
+
+    def without_worker(self, job_ids: Sequence[str]) -> set[str]:
+        return set()
+
+    def put_again(self, job_id: str, owner_id: str) -> None:
+        pass
 
 
 @contextmanager
@@ -121,7 +135,7 @@ def context(settings: ServiceSettings) -> Iterator[Context]:
         settings=settings,
         database=database,
         files=files,
-        jobs=None,
+        jobs=Jobs(database, PutAside()),
         requests=RateLimit(settings.limits.requests_per_minute),
         sign_ins=RateLimit(1000),
     )

@@ -10,6 +10,7 @@ import numpy as np
 from spindle.edf import write_edf
 from spindle.recording import Channel
 from spindle.service.context import Context
+from spindle.service.jobs import Jobs
 from spindle.service.tables import Job, Recording
 
 
@@ -22,7 +23,7 @@ def edf_bytes(folder: Path, labels: tuple[str, ...] = ("EEG1", "EEG2", "EMG"), *
     return path.read_bytes()
 
 
-class FakeJobs:
+class FakeJobs(Jobs):
     """Writes down what is to be done, and does nothing."""
 
     def __init__(self, database: Any) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from spindle.service.api import accounts, jobs, labels, recordings, session, tokens, uploads
+from spindle.service.api import accounts, cohorts, jobs, labels, models, recordings, session, tokens, uploads
 
 ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
+    cohorts.router,
     jobs.router,
     labels.router,
+    models.router,
     recordings.router,
     session.router,
     tokens.router,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from spindle.service.pages import jobs, people, recordings
+from spindle.service.pages import cohorts, jobs, models, people, recordings
 
 ROUTERS: tuple[APIRouter, ...] = (
+    cohorts.router,
     jobs.router,
+    models.router,
     people.router,
     recordings.router,
 )

@@ -18,6 +18,13 @@ from spindle.service.problems import Problem
 
 BLOCK_BYTES = 2**20
 """How much is gathered before it is written, on another thread, so that nobody else waits for the disk."""
+FILE_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+"""What the OpenAPI document says of a route whose body is a file."""
 IDLE_S = 60.0
 """A sender of whom nothing was heard for so long has gone, although nobody told us."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import hashlib
 from collections.abc import Iterator
@@ -99,6 +100,21 @@ def test_the_same_file_again_is_the_same_recording(context: Context, ann: TestCl
     again = put(ann, edf, "another name.edf")
     assert (again.status_code, again.json()["id"]) == (200, made["id"])
     assert len(files_of(context)) == 1
+
+
+def test_the_same_file_twice_at_once_is_one_recording(context: Context, ann: TestClient, edf: bytes) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: put(ann, edf), range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert len(files_of(context)) == 1
+
+
+def test_a_zero_in_a_name_finds_nothing(ann: TestClient) -> None:
+    assert ann.get(PUT, params={"search": "\0"}).json()["items"] == []
+    assert ann.get(f"{PUT}/%00").status_code == 404
+    cursor = base64.urlsafe_b64encode(b"2025-01-01T00:00:00+00:00 \0").decode()
+    assert ann.get(PUT, params={"cursor": cursor}).status_code == 422
 
 
 def test_two_people_may_have_the_same_file(ann: TestClient, bob: TestClient, edf: bytes) -> None:

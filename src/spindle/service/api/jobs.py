@@ -63,7 +63,9 @@ def list_jobs(
     user: SignedIn,
     context: InContext,
     state: Annotated[list[JobState] | None, Query(description="only jobs that stand so")] = None,
-    recording: Annotated[str | None, Query(max_length=32, description="only jobs of this recording")] = None,
+    recording: Annotated[
+        str | None, Query(pattern="^[0-9a-zA-Z]{1,32}$", description="only jobs of this recording")
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[Job]:

@@ -22,7 +22,7 @@ from spindle.service.context import Context
 from spindle.service.database import owned
 from spindle.service.guard import InContext, SignedIn, User, own
 from spindle.service.problems import not_found
-from spindle.service.receiving import full_disk_is_a_problem, receive
+from spindle.service.receiving import FILE_BODY, full_disk_is_a_problem, receive
 from spindle.service.sending import send_file
 from spindle.service.tables import new_id
 from spindle.service.uploads import Incoming
@@ -44,7 +44,12 @@ class LabelFile(BaseModel):
     created_at: datetime
 
 
-@router.put("/recordings/{recording_id}/labels", status_code=201, responses={404: {}, 413: {}, 422: {}, 507: {}})
+@router.put(
+    "/recordings/{recording_id}/labels",
+    status_code=201,
+    responses={400: {}, 404: {}, 408: {}, 413: {}, 422: {}, 507: {}},
+    openapi_extra=FILE_BODY,
+)
 async def put_labels(
     recording_id: str, name: FileName, request: Request, user: SignedIn, context: InContext
 ) -> LabelFile:

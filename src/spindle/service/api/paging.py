@@ -46,7 +46,7 @@ def _read(cursor: str) -> tuple[datetime, str]:
     try:
         at, _, key = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
         moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None:
+        if moment.tzinfo is None or "\0" in key:
             raise ValueError(at)
         return moment, key
     except (ValueError, binascii.Error):

@@ -21,7 +21,7 @@ from spindle.service.channel_choice import montages_of
 from spindle.service.database import owned
 from spindle.service.guard import InContext, SignedIn, own
 from spindle.service.problems import not_found
-from spindle.service.receiving import announced_bytes, receive
+from spindle.service.receiving import FILE_BODY, announced_bytes, receive
 from spindle.service.sending import send_file
 from spindle.service.tables import JobKind, JobState, new_id
 from spindle.service.uploads import Incoming
@@ -33,7 +33,7 @@ Sha256 = Annotated[
     str | None,
     Header(alias="X-Checksum-SHA256", pattern="^[0-9a-fA-F]{64}$", description="what the file's SHA-256 should be"),
 ]
-ChannelName = Annotated[str, Field(min_length=1, max_length=100)]
+ChannelName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
 
 
 class RecordingChange(BaseModel):
@@ -65,7 +65,7 @@ def list_recordings(
     table = tables.Recording
     statement = select(table).where(table.owner_id == user.id)
     if search:
-        statement = statement.where(table.name.icontains(search, autoescape=True))
+        statement = statement.where(table.name.icontains(search.replace("\0", ""), autoescape=True))
     if unscored:
         active = (tables.Job.kind == JobKind.SCORE) & tables.Job.state.in_((JobState.QUEUED, JobState.RUNNING))
         statement = statement.where(
@@ -77,7 +77,9 @@ def list_recordings(
         return Page[Recording](items=shown(session, rows), next=following)
 
 
-@router.put("", status_code=201, responses={200: {}, 400: {}, 413: {}, 422: {}, 507: {}})
+@router.put(
+    "", status_code=201, responses={200: {}, 400: {}, 408: {}, 413: {}, 422: {}, 507: {}}, openapi_extra=FILE_BODY
+)
 async def put_recording(
     name: FileName,
     request: Request,

@@ -31,6 +31,7 @@ from spindle.service.uploads import Incoming, Upload, UploadBusy, sweep
 router = APIRouter(prefix="/uploads", tags=["uploads"])
 
 VERSION = "1.0.0"
+PIECE = "application/offset+octet-stream"
 EXTENSIONS = "creation,expiration,checksum,termination"
 ALGORITHMS = ("sha256", "sha1", "md5")
 CHECKSUM_MISMATCH = 460
@@ -126,7 +127,10 @@ def show_upload(upload_id: str, user: SignedIn, context: InContext) -> UploadSta
 @router.patch(
     "/{upload_id}",
     status_code=204,
-    responses={code: {} for code in (400, 404, 409, 412, 413, 415, 422, 423, CHECKSUM_MISMATCH, 507)},
+    responses={code: {} for code in (400, 404, 408, 409, 412, 413, 415, 422, 423, CHECKSUM_MISMATCH, 507)},
+    openapi_extra={
+        "requestBody": {"content": {PIECE: {"schema": {"type": "string", "format": "binary"}}}},
+    },
 )
 async def add_piece(
     upload_id: str,
@@ -141,8 +145,8 @@ async def add_piece(
     """Add the body at `Upload-Offset`, which is where the last piece ended."""
     incoming, upload = await run_in_threadpool(_find, context, user, upload_id)
     _check_version(version)
-    if request.headers.get("Content-Type") != "application/offset+octet-stream":
-        raise Problem(415, "A piece has the content type application/offset+octet-stream.")
+    if request.headers.get("Content-Type") != PIECE:
+        raise Problem(415, f"A piece has the content type {PIECE}.")
     digest, expected = _checksum(upload_checksum)
     try:
         with incoming.held(upload):

@@ -8,12 +8,14 @@ export class JobCard {
     this.lines = element("ol", { className: "log" });
     this.details = element("details", {}, element("summary", {}, "Log"), this.lines);
     this.details.addEventListener("toggle", () => attempt(() => this.readLog()));
+    this.when = element("span", { className: "hint" });
     this.top = element("div", { className: "job-top" });
     this.said = element("p", { className: "doing" });
     this.bar = element("progress", { max: 1, ariaLabel: job.title });
     this.stop = button("Cancel", async () => this.show(await ask("POST", `/jobs/${job.id}/cancel`)));
     this.stop.setAttribute("aria-label", `Cancel: ${job.title}`);
-    this.element = element("article", { className: "card job" }, this.top, this.said, this.bar, this.details);
+    this.element = element("article", { className: "card job" }, this.top, this.said, this.bar,
+      element("div", { className: "job-end" }, this.details, this.when));
     this.element.dataset.job = job.id;
     this.show(job);
   }
@@ -27,8 +29,8 @@ export class JobCard {
       job.scorings.length > 1 ? `Open ${place + 1}` : "Open"));
     this.top.replaceChildren(
       element("span", { className: "job-title" }, title), stateOf(job),
-      element("span", { className: "hint when" }, moment(job.ended_at ?? job.started_at ?? job.created_at)),
-      element("span", { className: "row" }, ...results, ...(over ? [] : [this.stop])));
+      element("span", { className: "actions" }, ...results, ...(over ? [] : [this.stop])));
+    this.when.textContent = moment(job.ended_at ?? job.started_at ?? job.created_at);
     this.said.textContent = over ? job.problem ?? "" : progressOf(job);
     this.said.hidden = !this.said.textContent;
     this.said.classList.toggle("problem", job.state === "failed");

@@ -22,7 +22,7 @@ function showChannels() {
     const row = element("tr", {},
       element("td", {}, channel.name),
       element("td", { className: "number" }, `${channel.rate_hz.toLocaleString(undefined, { maximumFractionDigits: 2 })} Hz`),
-      element("td", {}, channel.unit),
+      element("td", {}, channel.unit === "uV" ? "µV" : channel.unit),
       element("td", {}, roleOf(channel)));
     row.dataset.name = channel.name;
     return row;

@@ -52,21 +52,27 @@ function scoringOf(recording) {
 function rowOf(recording) {
   const length_ = cell("Length", length(recording.duration_s));
   const size_ = cell("Size", size(recording.size_bytes));
+  const start = cell("Start", moment(recording.started_at));
+  start.className = "fixed";
   length_.className = size_.className = "number";
   return element("tr", {},
     cell("Name", element("a", { className: "name", href: `/recordings/${recording.id}` }, recording.name)),
-    cell("Start", moment(recording.started_at)), length_, size_,
+    start, length_, size_,
     cell("Channels", channelsOf(recording)),
     cell("Scoring", ...scoringOf(recording)));
 }
 
 function put(recording, atTop = false) {
-  const row = rowOf(recording);
-  const old = shown.get(recording.id);
-  if (old) old.row.replaceWith(row);
-  else if (atTop) body.prepend(row);
-  else body.append(row);
-  shown.set(recording.id, { recording, row });
+  const fresh = rowOf(recording);
+  const old = shown.get(recording.id)?.row;
+  if (old) {
+    // The name stays, so that whoever has come to it with the keyboard is not thrown out.
+    const focused = old.contains(document.activeElement) && document.activeElement !== old.querySelector("a.name");
+    for (const place of [5, 4]) old.children[place].replaceWith(fresh.children[place]);
+    if (focused) old.querySelector("a.name").focus();
+  } else if (atTop) body.prepend(fresh);
+  else body.append(fresh);
+  shown.set(recording.id, { recording, row: old ?? fresh });
   told();
 }
 

@@ -24,7 +24,7 @@ export async function ask(method, path, body, headers = {}) {
     throw new ServiceError(0, "The service does not answer; is the network there?");
   }
   if (response.status === 401 && csrf) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
-  const isJson = /json/.test(response.headers.get("Content-Type") ?? "");
+  const isJson = response.status !== 204 && /json/.test(response.headers.get("Content-Type") ?? "");
   const answer = isJson ? await response.json() : null;
   if (!response.ok) throw new ServiceError(response.status, answer?.detail ?? `The service answered ${response.status}.`);
   return answer;

@@ -68,7 +68,7 @@ def shown(session: Session, rows: Sequence[tables.Recording]) -> list[Recording]
     for one in session.scalars(found.order_by(tables.Scoring.created_at.desc(), tables.Scoring.animal)):
         scorings[one.recording_id].append(ScoringOfRecording.model_validate(one))
     counted = select(tables.LabelFile.recording_id, func.count()).where(tables.LabelFile.recording_id.in_(keys))
-    labels: dict[str, int] = dict(session.execute(counted.group_by(tables.LabelFile.recording_id)).tuples().all())
+    labels: dict[str, int] = dict(session.execute(counted.group_by(tables.LabelFile.recording_id)).all())
     latest: dict[str, tables.Job] = {}
     jobs = select(tables.Job).where(tables.Job.recording_id.in_(keys)).order_by(tables.Job.created_at)
     for job in session.scalars(jobs):

@@ -31,7 +31,7 @@ from spindle.service.tables import Role
 WEB, WORKER = module("spindle.service.web"), module("spindle.service.worker")
 LOOK_S = 0.2
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-SETTLED_S = 60.0
+SETTLED_S = 10.0
 """A process that lived for so long starts with the first pause again."""
 ENDING_S = 15.0
 MOST_SLOTS = 8

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from latentia.files import atomic_path
-from latentia.training import source_version
 from spindle.baselines.autoscore import Autoscore
 from spindle.baselines.base import Baseline, Labelled, learn
 from spindle.baselines.faster import Faster
@@ -53,6 +52,8 @@ def learn_model(kind: str, recordings: Iterable[Labelled], *, name: str, data: s
 
     Errors: those of `learn`.
     """
+    from latentia.training import source_version  # brings Lightning, seconds that scoring need not wait for
+
     learned = learn(KINDS[kind], recordings)
     card = ModelCard(
         name=name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from spindle.service.api import accounts, cohorts, jobs, labels, models, recordings, session, tokens, uploads
+from spindle.service.api import accounts, cohorts, jobs, labels, models, recordings, scorings, session, tokens, uploads
 
 ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
@@ -13,6 +13,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     labels.router,
     models.router,
     recordings.router,
+    scorings.router,
     session.router,
     tokens.router,
     uploads.router,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from spindle.service.pages import cohorts, jobs, models, people, recordings
+from spindle.service.pages import cohorts, jobs, models, people, recordings, scorings
 
 ROUTERS: tuple[APIRouter, ...] = (
     cohorts.router,
@@ -12,5 +12,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     people.router,
     recordings.router,
+    scorings.router,
 )
 """Everything that answers with HTML."""

@@ -176,7 +176,7 @@ export class Chart {
       const reach = Math.min(Math.max(usual * 1.1, least), MOST_REACH * least) / this.gain;
       panel.y_range.setv({ start: middle - reach, end: middle + reach });
       const power = 10 ** Math.floor(Math.log10(reach * 0.8));
-      const tick = power * [5, 2, 1].find((one) => one * power <= reach * 0.8);
+      const tick = power * [8, 6, 5, 4, 3, 2, 1].find((one) => one * power <= reach * 0.8);
       ticker.ticks = [-tick, 0, tick];
     }
   }

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from spindle.service import watch
 from spindle.service.api import ROUTERS
 from spindle.service.context import Context
+from spindle.service.openapi import describe_problems, operation_name
 from spindle.service.pages import ROUTERS as PAGES
 from spindle.service.pages.bokeh_files import bokeh_folder
 from spindle.service.problems import install_problems
@@ -71,11 +72,13 @@ def create_app(context: Context) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=operation_name,
         lifespan=lifespan,
     )
     app.state.context = context
     app.state.metrics = watch.Metrics()
     install_problems(app)
+    describe_problems(app)
     for router in ROUTERS:
         app.include_router(router, prefix="/api/v1")
     for router in PAGES:

@@ -18,6 +18,9 @@ from spindle.service.settings import StorageOptions
 
 _Row = TypeVar("_Row")
 
+LARGEST = 2**63
+"""Numbers from here on fit into no column."""
+
 BUSY_S = 30
 """How long a writer waits for another one; SQLite has one writer at a time."""
 
@@ -93,8 +96,11 @@ def _engine(url: str) -> Engine:
         raise SettingError("The database's address cannot be read; one is postgresql://NAME@HOST/DATABASE.") from None
     if parsed.get_backend_name() != "sqlite":
         # A connection that the database closed is found before a request uses it.
-        return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        engine = create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        event.listen(engine, "before_cursor_execute", _refuse)
+        return engine
     engine = create_engine(parsed, connect_args={"timeout": BUSY_S})
+    event.listen(engine, "before_cursor_execute", _refuse)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -110,3 +116,13 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 def _begin_sqlite(connection: Any) -> None:
     reads = connection.get_execution_options().get("read_only", False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _refuse(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+    # Only one of the two databases would take these, and neither can give them to the other.
+    for row in parameters if many else [parameters]:
+        for value in row.values() if isinstance(row, dict) else row:
+            if isinstance(value, str) and "\x00" in value:
+                raise SettingError("Text cannot hold the character NUL.")
+            if isinstance(value, int) and not -LARGEST <= value < LARGEST:
+                raise SettingError(f"{value} is a larger number than can be kept.")

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from latentia.errors import LatentiaError
@@ -52,7 +53,11 @@ def install_problems(app: FastAPI) -> None:
         said = "; ".join(f"{one['where']}: {one['what']}" for one in wrong)
         return answer(422, f"The request cannot be understood: {said}.", errors=wrong)
 
+    async def on_unkept(request: Request, error: Exception) -> JSONResponse:
+        return answer(422, "The request holds a number or a text that is too large to be looked for or kept.")
+
     app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(DataError, on_unkept)
     app.add_exception_handler(LatentiaError, on_user_mistake)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)

@@ -63,6 +63,20 @@ def test_the_document_is_there_for_everybody(nobody: TestClient) -> None:
     assert all(path.startswith("/api/v1/") for path in found["paths"])
 
 
+@pytest.mark.parametrize("name", ["a\x00b", "\\x00"])
+def test_text_that_no_database_takes_is_refused_or_kept_by_both(ann: TestClient, name: str) -> None:
+    made = ann.post("/api/v1/tokens", json={"name": name})
+    assert made.status_code == (422 if "\x00" in name else 201)
+    assert ann.delete("/api/v1/tokens/a%00b").status_code == 422
+    kept = [one["name"] for one in ann.get("/api/v1/tokens").json()]
+    assert sorted(kept) == sorted(["tests"] + [name] * (made.status_code == 201))
+
+
+def test_a_number_that_no_column_holds_is_refused(admin: TestClient) -> None:
+    assert admin.get("/api/v1/audit", params={"before": 2**80}).status_code == 422
+    assert admin.get("/api/v1/audit", params={"before": 2**62}).status_code in (200, 422)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_no_request_however_strange_is_answered_with_a_fault(
     context: Context, app: FastAPI, ann: TestClient, every: list[Operation]

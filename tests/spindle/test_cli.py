@@ -27,6 +27,9 @@ BY_PLACE = {
     "evaluate": {"scoring", "labels"}, "analyze": {"cohort", "settings"}, "simulate": set(),
     "report": {"recording", "scores"},
 }  # fmt: skip
+# Programs that a function in Python would not be: they serve, or look after what is served.
+WITHOUT_FUNCTION = {"serve", "worker", "backup", "restore", "remote"}
+FUNCTIONS = [command for command in COMMANDS if command not in WITHOUT_FUNCTION]
 SEE = "see spindle score --help."
 HOOKS = {"progress"}
 # Options that write what a function returns, and those of a density, which in Python comes with the model.
@@ -88,7 +91,7 @@ def test_every_command_has_help_that_names_its_options(command: str, capsys: pyt
     assert all(f"--{name_of(field).replace('_', '-')}" in printed for field in declared(command))
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", FUNCTIONS)
 def test_python_and_the_command_line_share_names_and_defaults(command: str) -> None:
     function = getattr(spindle, command.replace("-", "_"))
     flags = {name: value for name, value in options(command).items() if name not in FILES.get(command, set())}
@@ -230,7 +233,7 @@ def test_the_package_can_be_run_as_a_module() -> None:
 
 
 def test_the_package_offers_a_function_for_each_command_and_refuses_others() -> None:
-    functions = {command.replace("-", "_") for command in COMMANDS}
+    functions = {command.replace("-", "_") for command in FUNCTIONS}
     assert functions <= set(dir(spindle))
     assert all(callable(getattr(spindle, name)) for name in functions)
     with pytest.raises(AttributeError, match="no attribute 'scores_of'"):

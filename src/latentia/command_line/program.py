@@ -1,6 +1,7 @@
 """A program of several commands: which one is meant, and how every error ends.
 
-A command is a module with a function `run`, which is imported only when it is asked for: no help waits for torch.
+A command is a module with a function `run`, which is imported only when it is asked for: no help waits for torch. Or it
+is a package with a program of its own, `PROGRAM`, whose commands are its modules.
 """
 
 from __future__ import annotations
@@ -70,6 +71,9 @@ class Program:
             close = suggestion(name, self.commands)
             raise SettingError(f"There is no command {name}{close or f'; see {self.name} --help.'}")
         command = import_module(f"{self.package}.{name.replace('-', '_')}")
+        inner = getattr(command, "PROGRAM", None)
+        if isinstance(inner, Program):
+            return inner._run(words[1:])
         records = parse(command.run, words[1:], prog=f"{self.name} {name}", settings_example=self.settings_example)
         return int(command.run(**records))
 

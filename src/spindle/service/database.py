@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine, event, make_url, select
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, select
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -60,8 +60,23 @@ class Database:
 
     def upgrade(self) -> None:
         """Bring the tables to this version. Errors: SettingError where there is no such database."""
+        self.upgrade_to("head")
+
+    def upgrade_to(self, revision: str) -> None:
+        """Bring the tables to a version. Errors: SettingError where there is no such database."""
+        with self._said():
+            command.upgrade(migrations(self.url), revision)
+
+    @contextmanager
+    def reachable(self) -> Iterator[Connection]:
+        """Give a connection to look at the tables. Errors: SettingError where there is no such database."""
+        with self._said(), self.engine.connect().execution_options(read_only=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
         try:
-            command.upgrade(migrations(self.url), "head")
+            yield
         except OperationalError as error:
             reason = str(error.orig).strip().partition("\n")[0]
             shown = self.engine.url.render_as_string(hide_password=True)

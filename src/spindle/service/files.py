@@ -21,6 +21,9 @@ from spindle.errors import SettingError
 from spindle.service.settings import StorageOptions
 from spindle.service.tables import new_id
 
+NOT_KEPT = ("scratch/", "workers/")
+"""Folders beside the files of keys, in which things are on their way, or processes say that they live."""
+
 _KEY = re.compile(r"[a-z]+(/[A-Za-z0-9][A-Za-z0-9._-]*)+")
 
 
@@ -108,6 +111,14 @@ class FileStore:
             return float(self._remote.modified(self._path(key)).timestamp())
         return self._local(key).stat().st_mtime
 
+    def keys(self) -> list[str]:
+        """Name every file that is kept, in order."""
+        if self._remote is None:
+            found = (path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file())
+        else:
+            found = (str(path).removeprefix(self._root).lstrip("/") for path in self._remote.find(self._root))
+        return sorted(key for key in found if is_key(key))
+
     def remove(self, key: str) -> None:
         """Delete a file, or a folder with all that is in it; nothing happens where there is none."""
         if self._remote is not None:
@@ -139,6 +150,11 @@ class FileStore:
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{_checked(key)}"
+
+
+def is_key(key: str) -> bool:
+    """Whether files can have this key."""
+    return _KEY.fullmatch(key) is not None and not key.startswith(NOT_KEPT)
 
 
 def _checked(key: str) -> str:

@@ -60,6 +60,16 @@ class PutAside:
 @contextmanager
 def made_postgres() -> Iterator[str]:
     """The address of an empty database, dropped at the end."""
+    yield from _new_postgres()
+
+
+@pytest.fixture
+def another_postgres() -> Iterator[str]:
+    """The address of a second one."""
+    yield from _new_postgres()
+
+
+def _new_postgres() -> Iterator[str]:
     name = f"spindle_test_{uuid.uuid4().hex}"
     try:
         on_postgres(f"CREATE DATABASE {name}")

@@ -16,6 +16,7 @@ COMMANDS = {
     "report": "write the report of a scoring again",
     "serve": "serve the web service: uploads, scoring, corrections and cohorts in a browser",
     "worker": "work on the jobs of a web service, on this or another machine",
+    "remote": "use a web service from here: upload, score, download",
     "backup": "keep everything that a web service has in one file",
     "restore": "put a web service back from its backup",
 }

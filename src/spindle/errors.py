@@ -14,6 +14,7 @@ __all__ = [
     "ModelError",
     "OutputError",
     "RecordingError",
+    "RemoteError",
     "SettingError",
     "SpindleError",
 ]
@@ -41,6 +42,10 @@ class LabelError(SpindleError):
 
 class ModelError(SpindleError):
     """A model file is not one that this version of SPINDLE can use."""
+
+
+class RemoteError(SpindleError):
+    """A web service cannot be reached, or does not do what it was asked."""
 
 
 class SettingError(SpindleError):

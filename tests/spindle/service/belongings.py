@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,28 @@ from spindle.service.tables import (
 
 MARK = "annssecret"
 EPOCHS = 10
+
+
+class QuietQueue:
+    """Takes jobs, and has nobody who works at them."""
+
+    def put(self, job_id: str, owner_id: str) -> None:
+        pass
+
+    def without_worker(self, job_ids: Sequence[str]) -> set[str]:
+        return set()
+
+    def put_again(self, job_id: str, owner_id: str) -> None:
+        pass
+
+
+def with_jobs(context: Context) -> Context:
+    """The same parts, with jobs that wait for ever."""
+    if find_spec("spindle.service.jobs") is None:
+        return context
+    from spindle.service.jobs import Jobs
+
+    return replace(context, jobs=Jobs(context.database, QuietQueue()))
 
 
 def give(context: Context, account_id: str) -> dict[str, str]:
@@ -94,7 +119,7 @@ def _recording(ids: dict[str, str], account_id: str) -> Recording:
         started_at="2026-01-01T08:00:00",
         duration_s=4.0 * EPOCHS,
         channels=[
-            {"label": label, "unit": "µV", "rate_hz": 128.0, "role": role}
+            {"label": label, "unit": "µV", "rate_hz": 128.0, "samples": 512 * EPOCHS, "role": role}
             for label, role in (("EEG1", "eeg"), ("EEG2", "eeg"), ("EMG", "emg"))
         ],
         eeg=["EEG1", "EEG2"],

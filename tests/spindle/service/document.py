@@ -55,7 +55,9 @@ class Operation:
         if kind == "array":
             return [self._example(schema["items"], known, name.removesuffix("s"))] * max(1, schema.get("minItems", 1))
         if kind in ("integer", "number"):
-            return schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1 if "exclusiveMinimum" in schema else 0)
+            least = schema.get("minimum", schema.get("exclusiveMinimum", 0))
+            most = schema.get("maximum", schema.get("exclusiveMaximum", least + 2))
+            return least if "minimum" in schema else (least + most) / 2 if kind == "number" else least + 1
         if kind == "boolean":
             return True
         return known.get(name, "x" * max(1, schema.get("minLength", 1))) if kind == "string" else None

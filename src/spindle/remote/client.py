@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from types import TracebackType
-from typing import Self
 
 import httpx
 
@@ -50,7 +49,7 @@ class Client:
         self._connection = Connection(address, token, patience_s=patience_s)
         self._ask = self._connection.ask
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Client:
         return self
 
     def __exit__(

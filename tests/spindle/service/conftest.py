@@ -60,16 +60,6 @@ class PutAside:
 @contextmanager
 def made_postgres() -> Iterator[str]:
     """The address of an empty database, dropped at the end."""
-    yield from _new_postgres()
-
-
-@pytest.fixture
-def another_postgres() -> Iterator[str]:
-    """The address of a second one."""
-    yield from _new_postgres()
-
-
-def _new_postgres() -> Iterator[str]:
     name = f"spindle_test_{uuid.uuid4().hex}"
     try:
         on_postgres(f"CREATE DATABASE {name}")
@@ -84,6 +74,13 @@ def _new_postgres() -> Iterator[str]:
 @pytest.fixture
 def new_postgres() -> Iterator[str]:
     """The address of a database without any table."""
+    with made_postgres() as url:
+        yield url
+
+
+@pytest.fixture
+def another_postgres() -> Iterator[str]:
+    """The address of a second one."""
     with made_postgres() as url:
         yield url
 

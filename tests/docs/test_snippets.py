@@ -183,9 +183,9 @@ def test_every_relative_link_leads_to_a_file(path: Path) -> None:
 
 
 @lru_cache
-def help_of(program: str, subcommand: str) -> str:
-    """What `PROGRAM SUBCOMMAND --help` prints."""
-    command = [sys.executable, "-m", program, subcommand, "--help"]
+def help_of(*words: str) -> str:
+    """What `PROGRAM COMMAND --help` prints."""
+    command = [sys.executable, "-m", *words, "--help"]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=TIMEOUT_S, check=True)
     return done.stdout
 
@@ -193,9 +193,9 @@ def help_of(program: str, subcommand: str) -> str:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_every_command_named_in_passing_exists_with_its_options(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    for program, subcommand, rest in re.findall(r"`(latentia|spindle) ([a-z-]+)\b([^`\n]*)`", text):
+    for named, rest in re.findall(r"`((?:latentia|spindle(?: remote)?) [a-z-]+)\b([^`\n]*)`", text):
         options = re.findall(r"--[a-z][a-z-]*", rest)
-        assert not [option for option in options if not re.search(rf"{option}\b", help_of(program, subcommand))]
+        assert not [option for option in options if not re.search(rf"{option}\b", help_of(*named.split()))]
 
 
 def test_a_console_block_splits_into_commands_and_shown_lines() -> None:

@@ -15,6 +15,7 @@ import pytest
 import spindle
 from latentia.command_line.options import name_of
 from spindle.cli import COMMANDS, main
+from spindle.commands.remote import PROGRAM
 from spindle.density import DensityConfig, with_density
 from spindle.options import AnalysisOptions, DensityOptions, TrainingOptions
 from spindle.training import TrainingConfig
@@ -30,6 +31,8 @@ BY_PLACE = {
 # Programs that a function in Python would not be: they serve, or look after what is served.
 WITHOUT_FUNCTION = {"serve", "worker", "backup", "restore", "remote"}
 FUNCTIONS = [command for command in COMMANDS if command not in WITHOUT_FUNCTION]
+# Every command, those of a command that is a program of its own by two words.
+WORDS = [command for command in COMMANDS if command != "remote"] + [f"remote {inner}" for inner in PROGRAM.commands]
 SEE = "see spindle score --help."
 HOOKS = {"progress"}
 # Options that write what a function returns, and those of a density, which in Python comes with the model.
@@ -57,7 +60,7 @@ def help_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 def declared(command: str) -> list[Field[Any]]:
     """Every option of a command, from the records that it takes."""
-    run = import_module(f"spindle.commands.{command.replace('-', '_')}").run
+    run = import_module(f"spindle.commands.{command.replace('-', '_').replace(' ', '.')}").run
     records = inspect.get_annotations(run, eval_str=True)
     fields = [
         field for name, kind in records.items() if name != "return" for field in kind.__dataclass_fields__.values()
@@ -84,9 +87,9 @@ def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out == f"spindle {latentia.__version__}\n"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", WORDS)
 def test_every_command_has_help_that_names_its_options(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    printed = help_of(capsys, command)
+    printed = help_of(capsys, *command.split())
     assert printed.startswith(f"usage: spindle {command} ")
     assert all(f"--{name_of(field).replace('_', '-')}" in printed for field in declared(command))
 
@@ -219,7 +222,16 @@ def test_what_the_machine_refuses_is_a_sentence_too(
     assert said.startswith("spindle: ") and said.endswith(".\n") and said.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [["--help"], *([command, "--help"] for command in COMMANDS)])
+def test_a_command_that_is_a_program_lists_its_own_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["remote"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("usage: spindle remote COMMAND")
+    assert all(f"  {inner} " in printed for inner in PROGRAM.commands)
+    assert main(["remote", "uplod"]) == 2
+    assert capsys.readouterr().err == "spindle: There is no command uplod; did you mean upload?\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], *([*command.split(), "--help"] for command in WORDS)])
 def test_no_help_waits_for_torch(words: list[str]) -> None:
     code = f"import sys; from spindle.cli import main; main({words!r}); print([n for n in {HEAVY} if n in sys.modules])"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

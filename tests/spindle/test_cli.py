@@ -90,7 +90,7 @@ def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize("command", WORDS)
 def test_every_command_has_help_that_names_its_options(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     printed = help_of(capsys, *command.split())
-    assert printed.startswith(f"usage: spindle {command} ")
+    assert printed.startswith(f"usage: spindle {command}")
     assert all(f"--{name_of(field).replace('_', '-')}" in printed for field in declared(command))
 
 

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from latentia.command_line.screen import say
 from spindle.remote.memory import forget
 
 
-@dataclass(frozen=True, kw_only=True)
-class Arguments:
-    """Nothing to choose."""
-
-
-def run(arguments: Arguments) -> int:
+def run() -> int:
     """Forget the service and its token. The token itself still works, until you revoke it on the account page."""
     say("The token is forgotten here." if forget() else "No token was kept.")
     return 0

@@ -263,9 +263,7 @@ def compare_files(
     """Compare as `evaluate` does; `load` gives a method other than the usual one, once the labels are known to fit."""
     if is_scores_csv(scoring):
         if channels != ChannelOptions() or load is not None:
-            raise SettingError(
-                f"{scoring.name} holds scores already; channels, model and threshold are for recordings."
-            )
+            raise SettingError(f"{scoring.name} holds scores already; channels, method and density are for recordings.")
         saved = read_scores_csv(scoring)
         experts = _experts(labels, len(saved.hypnogram), scoring)
         judged = compare(saved.hypnogram, experts, stage_probability=saved.stage_probability)

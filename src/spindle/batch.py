@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +17,7 @@ from latentia.errors import LatentiaError
 from latentia.folders import check_output_folder, make_folder
 from spindle.batch_record import RecordingState, Settings, forget, kept_rows, write_record
 from spindle.batch_summary import Outcome, Row, check_summary, write_summary
+from spindle.chosen_method import load_chosen
 from spindle.errors import OutputError
 from spindle.montage import choose_montages
 from spindle.options import BatchOptions, ChannelOptions, DensityOptions, MethodOptions, ResultOptions
@@ -141,7 +142,7 @@ class FileScorer:
         except _Failure as error:
             return (Row.failed(path, problem_of(error)),)
         # Only now, so that a wrong name is said at once, without waiting for torch.
-        method = self._method = self._method or _load(self.options)
+        method = self._method = self._method or load_chosen(self.options.method, self.options.density)
         files: list[Path] = []
         rows = tuple(self._score_animal(path, recording, montage, method, files) for montage in montages)
         if settings is not None and all(row.outcome is Outcome.SCORED for row in rows):
@@ -232,23 +233,6 @@ def _with_absolute_paths(options: _Options) -> _Options:
     values = {one.name: getattr(options, one.name) for one in fields(options)}
     paths: dict[str, Any] = {name: value.absolute() for name, value in values.items() if isinstance(value, Path)}
     return replace(options, **paths)
-
-
-def _load(options: ScoringOptions) -> AnyMethod:
-    from spindle.scoring import load_method
-
-    method, density = asdict(options.method), options.density
-    if density.density is not None:
-        from spindle.density import with_density
-
-        method["model"] = with_density(
-            density.density,
-            options.method.model,
-            threshold_nats=density.density_threshold,
-            layers=density.density_layers,
-            samples=density.density_samples,
-        )
-    return load_method(**method)
 
 
 def _check_labels_stay(path: Path, results: ResultOptions) -> None:

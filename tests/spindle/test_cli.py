@@ -48,7 +48,7 @@ FILES = {
         "again",
         *DensityOptions.__dataclass_fields__,
     },
-    "evaluate": {"json", "csv", "figures", "from_hour"},
+    "evaluate": {"json", "csv", "figures", "from_hour", *DensityOptions.__dataclass_fields__},
     "train": {"density"},
 }
 

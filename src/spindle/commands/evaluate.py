@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,9 @@ from latentia.command_line.progress import progress_bar
 from latentia.command_line.screen import say, show
 from latentia.folders import check_output_file, check_output_folder, make_folder
 from spindle.agreement_tables import render, write_evaluation_csv, write_evaluation_json
+from spindle.chosen_method import check_density, load_chosen
 from spindle.errors import SettingError
-from spindle.options import ChannelOptions, MethodOptions
+from spindle.options import ChannelOptions, DensityOptions, MethodOptions
 
 if TYPE_CHECKING:
     from spindle.agreement import Evaluation
@@ -49,21 +50,28 @@ class FileOptions:
             raise SettingError("--from-hour says what is drawn; name a folder for the figures with --figures.")
 
 
-def run(arguments: Arguments, channels: ChannelOptions, method: MethodOptions, files: FileOptions) -> int:
+def run(
+    arguments: Arguments,
+    channels: ChannelOptions,
+    method: MethodOptions,
+    density: DensityOptions,
+    files: FileOptions,
+) -> int:
     """Compare a scoring with experts: accuracy, precision, recall and F1 of each state, artifacts, confusion.
 
     Of a recording the states are judged before and after decoding; saved scores hold only what is decoded, and no
     signals to draw.
     """
+    check_density(method, density)
     for path in (files.json, files.csv):
         if path is not None:
             check_output_file(path)
     if files.figures is not None:
         check_output_folder(files.figures)
     from spindle.api import compare_files
-    from spindle.scoring import load_method
 
-    load = None if method == MethodOptions() else partial(load_method, **asdict(method))
+    usual = method == MethodOptions() and density == DensityOptions()
+    load = None if usual else partial(load_chosen, method, density)
     with progress_bar() as progress:
         compared = compare_files(arguments.scoring, arguments.labels, channels, load, progress=progress)
         strip = None if files.figures is None else _strip(compared, files)

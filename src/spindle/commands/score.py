@@ -12,8 +12,9 @@ from latentia.folders import check_output_folder
 from spindle.batch import FileScorer, ScoringOptions, score_recordings
 from spindle.batch_files import find_recordings, is_folder_of_recordings
 from spindle.batch_summary import SUMMARY, Outcome, Row, summary_table
+from spindle.chosen_method import check_density
 from spindle.errors import SettingError
-from spindle.options import BatchOptions, ChannelOptions, DensityOptions, MethodOptions, ResultOptions, check_method
+from spindle.options import BatchOptions, ChannelOptions, DensityOptions, MethodOptions, ResultOptions
 from spindle.scores import Scores
 from spindle.summary import in_plain_words, rem_in_words
 
@@ -53,7 +54,7 @@ def run(
     """
     if not arguments.recordings and batch.list is None:
         raise SettingError("RECORDING must be named; see spindle score --help.")
-    check_method(method.method, density=density.density is not None)
+    check_density(method, density)
     recordings = find_recordings(arguments.recordings, batch.list)
     options = ScoringOptions(channels=channels, method=method, density=density, results=results)
     alone = len(arguments.recordings) == 1 and batch.list is None and batch.cluster is None

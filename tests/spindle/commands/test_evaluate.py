@@ -65,7 +65,39 @@ def test_experts_may_have_a_file_each(spindle: Spindle, tmp_path: Path, capsys: 
     assert "expert 1 vs expert 2" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [("--eeg", "EEG1"), ("--model", "x"), ("--artifact-threshold", "0.7")])
+def test_artifacts_by_a_density_are_compared_with_the_experts(
+    spindle: Spindle, mouse: Path, labels: Path, model_file: Path, density_file: Path
+) -> None:
+    """Above a threshold that no epoch reaches all are artifacts, of which each expert marked one or two."""
+    words = ("--model", model_file, "--density", density_file, "--density-threshold")
+    marked = []
+    for threshold in (-1e6, 0):
+        assert spindle("evaluate", mouse, labels, *words, threshold, "--json", "all.json") == 0
+        comparisons = json.loads(Path("all.json").read_text(encoding="utf-8"))["comparisons"]
+        marked.append({one["reference"]: one["artifacts"] for one in comparisons[:3]})
+    none, every = marked
+    assert {name: [one["both"], one["either"]] for name, one in none.items()} == {
+        "expert 1": [0, 1], "expert 2": [0, 2], "intersection": [0, 1],
+    }  # fmt: skip
+    assert every["expert 1"]["both"] == 1 and every["expert 1"]["either"] == EPOCHS
+    assert every["expert 2"]["both"] == 2 and every["expert 2"]["either"] == EPOCHS
+
+
+def test_a_density_is_refused_with_another_method_before_anything_is_read(
+    spindle: Spindle, tmp_path: Path, everything: Snapshot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = everything()
+    words = ("--method", "faster", "--density", "density.safetensors", "--json", "all.json")
+    assert spindle("evaluate", "missing.edf", "missing.csv", *words) == 2
+    assert capsys.readouterr().err == (
+        "spindle: The method faster has no use for --density; leave out one or the other.\n"
+    )
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    "words", [("--eeg", "EEG1"), ("--model", "x"), ("--artifact-threshold", "0.7"), ("--density", "x")]
+)
 def test_options_for_scoring_are_refused_with_saved_scores(
     words: tuple[str, ...], spindle: Spindle, tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

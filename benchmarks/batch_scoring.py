@@ -5,6 +5,7 @@
 Each run is a program of its own, as a user would start it, so seconds include Python, torch and the model. Memory is
 the highest sum of the resident memory of its processes, looked at ten times a second; pages that they share count for
 each. The last run is killed (SIGKILL to all its processes) when half of the recordings are done, and started again.
+`cores_busy_elsewhere` says what other programs took of the processor meanwhile, averaged over the run.
 Recordings are SIMULATED, one animal each of as many laboratories. Results go to a dated JSON file.
 """
 
@@ -56,15 +57,29 @@ def memory_bytes(program: subprocess.Popen[bytes]) -> int:
 
 
 def whole_run(recordings: Path, out: Path, workers: int) -> dict[str, float]:
-    """Score all; seconds, and the highest memory."""
-    began, peak = time.perf_counter(), 0
+    """Score all; seconds, the highest memory, and how many cores were busy with other programs."""
+    began, peak, busy, own = time.perf_counter(), 0, busy_s(), own_s()
     program = start(recordings, out, workers)
     while program.poll() is None:
         peak = max(peak, memory_bytes(program))
         time.sleep(LOOK_EVERY_S)
     if program.returncode != 0:
         raise SystemExit(f"Scoring with {workers} workers ended with {program.returncode}.")
-    return {"wall_s": time.perf_counter() - began, "peak_gib": peak / 2**30}
+    wall = time.perf_counter() - began
+    elsewhere = max(0.0, (busy_s() - busy) - (own_s() - own)) / wall
+    return {"wall_s": wall, "peak_gib": peak / 2**30, "cores_busy_elsewhere": elsewhere}
+
+
+def busy_s() -> float:
+    """Seconds that the machine's cores have worked, all programs together."""
+    times = psutil.cpu_times()
+    return times.user + times.system + getattr(times, "nice", 0.0)
+
+
+def own_s() -> float:
+    """Seconds of them for this program and for those that it started and that have ended."""
+    times = psutil.Process().cpu_times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def outcomes(out: Path) -> dict[str, int]:
@@ -99,7 +114,11 @@ def main() -> None:
         recordings, count = folder / "simulated", options.recordings
         print(f"simulating {count} recordings of {options.hours:g} h …", flush=True)
         simulation = SimulationOptions(
-            out=recordings, laboratories=count, hours=options.hours, shortest_hours=options.hours
+            out=recordings,
+            laboratories=count,
+            hours=options.hours,
+            shortest_hours=options.hours,
+            workers=psutil.cpu_count() or 1,
         )
         in_a_process_of_its_own(simulate_files, simulation)
         runs = {}
@@ -107,7 +126,8 @@ def main() -> None:
             run = whole_run(recordings, folder / f"out-{workers}", workers)
             runs[str(workers)] = {**run, "recordings_per_minute": 60 * count / run["wall_s"]}
             print(
-                f"{workers} workers: " + ", ".join(f"{name} {value:.2f}" for name, value in runs[str(workers)].items())
+                f"{workers} workers: " + ", ".join(f"{name} {value:.2f}" for name, value in runs[str(workers)].items()),
+                flush=True,
             )
         killed = killed_run(recordings, folder / "out-killed", max(options.workers), count)
         print(f"killed when {killed['complete_when_killed']} were complete; second run: {killed['second_run']}")

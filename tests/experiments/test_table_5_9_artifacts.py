@@ -7,12 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from experiments.cohorts import arrays_file
+import torch
+from experiments.cohorts import arrays_file, montage, split
 from experiments.table_5_9_artifacts.__main__ import main
+from experiments.table_5_9_artifacts.layer_tables import away, bound, carried_over
+from experiments.table_5_9_artifacts.layers import main as layers
+from experiments.table_5_9_artifacts.layers import taken_apart
 from experiments.table_5_9_artifacts.protocol import BUDGETS, METHODS, NETWORK, TOP_TWO, ranking, run
 from experiments.table_5_9_artifacts.tables import compare, markdown, published, rankings
 
+from latentia.uses import top_layers_bound
+from spindle.density import load_density
+from spindle.density.images import to_levels
 from spindle.errors import SettingError
+from spindle.signals import load_signals
+from spindle.spectrogram import time_frequency
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +107,50 @@ def test_a_run_goes_on_with_what_is_finished(folder: Path, result: dict[str, Any
     assert animals["simulated_C8"] == result["animals"][-1]
     with pytest.raises(SettingError, match="other settings"):
         run(BUDGETS["smoke"], seed=4, work=work)
+
+
+def test_an_image_shows_artifacts_of_two_epochs_on_each_side() -> None:
+    flags = np.zeros((2, 9), dtype=bool)
+    flags[:, 4] = True
+    flags[0, 8] = True
+    # Epoch 4 is an artifact by both; 0 and 1 show none; by one expert's word 6 to 8 show epoch 8.
+    assert away(flags).tolist() == [True, True, False, False, True, False, False, False, False]
+
+
+def test_thresholds_are_judged_in_each_cohort_on_epochs_on_which_the_experts_agree() -> None:
+    flags = np.array([[1, 1, 0, 0, 1], [1, 0, 0, 0, 1]], dtype=bool)
+    mouse = {"flags": flags, NETWORK: np.array([0.9, 0.0, 0.2, 0.8, 0.4])}
+    rows = carried_over({f"simulated_{cohort}1": mouse for cohort in "ABC"}, {NETWORK: 0.5})
+    assert [row["cohort"] for row in rows] == ["A", "B", "C"]
+    for row in rows:  # the best threshold lies midway between the scores 0.2 and 0.4
+        assert (row["precision"], row["recall"], row["agreement"]) == (0.5, 0.5, pytest.approx(1 / 3))
+        assert (row["best_agreement"], row["best_threshold"]) == (pytest.approx(2 / 3), pytest.approx(0.3))
+        assert row["clean_median"] == 0.5
+
+
+def test_the_bounds_that_are_taken_apart_are_those_that_score(folder: Path, result: dict[str, Any]) -> None:
+    assert layers(["--budget", "smoke", "--out", str(folder), "--seed", "3"]) == 0
+    work = folder / "work" / "smoke-seed3"
+    network = load_density(work / "training" / "density.safetensors").network
+    simulated = split(training_hours=0.2, test_hours=0.04, seed=3)[1][0].simulate()
+    images = time_frequency(load_signals(montage(simulated)))
+    terms = taken_apart(network, images)
+    numbers = np.flatnonzero(images.usable)
+    levels = torch.from_numpy(to_levels(images.images(numbers).numpy()))
+    for top in (2, 4):
+        ours = -bound(top)(terms)[numbers].mean()
+        draws = top_layers_bound(network, levels, top=top, batch=32, seed=7).mean()
+        assert ours == pytest.approx(float(draws), rel=0.02)
+    content = json.loads((folder / "smoke-layers.json").read_text(encoding="utf-8"))
+    assert content["simulated"] is True and content["density_source"] == result["source"]
+    figures = {row["figure"] for row in content["areas"]}
+    assert {"bound, 1 on top", "bound, 4 on top", "divergence of layer 4"} <= figures
+    assert "SIMULATED" in (folder / "smoke-layers.md").read_text(encoding="utf-8").upper()
+
+
+def test_layers_are_not_looked_into_before_the_run_is_finished(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert layers(["--budget", "smoke", "--out", str(tmp_path)]) == 2
+    assert "no finished run of the budget smoke" in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.iterdir())

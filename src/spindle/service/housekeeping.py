@@ -20,6 +20,7 @@ from spindle.service.audit import note
 from spindle.service.database import Database
 from spindle.service.files import FileStore
 from spindle.service.tables import Cohort, Job, JobState, LabelFile, Model, Recording, Scoring, now
+from spindle.service.uploads import sweep as sweep_uploads
 
 DAY_S = 86_400.0
 LEFT_S = 14 * DAY_S
@@ -36,6 +37,7 @@ def tidy(database: Database, store: FileStore, keep_days: int) -> None:
     forgotten = forget_old(database, store, keep_days) if keep_days else 0
     swept = sweep(database, store)
     cleared = clear_scratch(database, store)
+    sweep_uploads(store)
     if forgotten or swept or cleared:
         _log.info("tidied: %d recordings too old, %d folders without rows, %d leftovers", forgotten, swept, cleared)
 

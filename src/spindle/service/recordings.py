@@ -13,14 +13,13 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from spindle.edf import read_edf
-from spindle.errors import RecordingError
 from spindle.service import tables
 from spindle.service.audit import note
 from spindle.service.channel_choice import stored_channels
 from spindle.service.context import Context
 from spindle.service.database import owned
 from spindle.service.guard import User
+from spindle.service.inspection import inspect, renamed
 from spindle.service.problems import Problem, not_found
 from spindle.service.receiving import disk_full, full_disk_is_a_problem
 from spindle.service.tables import JobState, new_id
@@ -167,17 +166,9 @@ def delete(context: Context, user: User, recording_id: str) -> None:
         context.files.remove(key)
 
 
-def renamed(sentence: str, path: Path, name: str) -> str:
-    """Put the user's name for a file where a sentence has ours."""
-    return sentence.replace(str(path), name).replace(path.name, name)
-
-
 def _read(path: Path, name: str) -> tables.Recording:
     """Make the row of a file. Errors: RecordingError."""
-    try:
-        recording = read_edf(path)
-    except RecordingError as error:
-        raise RecordingError(renamed(str(error), path, name)) from None
+    recording = inspect(path, name)
     with path.open("rb") as file:
         is_bdf = file.read(1) == b"\xff"
     key = new_id()

@@ -11,14 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 from tests.spindle.service.recording_files import FakeJobs, edf_bytes, files_of, nothing_left
 
-from spindle.edf import read_edf
+from spindle.edf import read_edf, write_edf
 from spindle.errors import RecordingError
-from spindle.service import receiving, recordings
+from spindle.recording import Annotation, Channel
+from spindle.service import inspection, receiving, recordings
 from spindle.service.context import Context
 from spindle.service.files import FileStore
 from spindle.service.recordings import clean_name
@@ -137,6 +139,21 @@ def test_what_is_no_recording_is_refused_as_at_the_command_line(
     answer = put(ann, broken)
     assert (answer.status_code, answer.json()["detail"]) == (422, str(expected.value))
     assert nothing_left(context)
+
+
+@pytest.mark.parametrize(("bound", "word"), [("CHANNELS", "channels"), ("RECORDS", "records"), ("REMARKS", "remarks")])
+def test_a_file_made_to_fill_the_memory_is_refused(
+    context: Context, ann: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, word: str
+) -> None:
+    path = tmp_path / "remarks.edf"
+    remarks = [Annotation(onset_s=float(second), duration_s=1.0, text="here") for second in range(20)]
+    write_edf(path, [Channel.from_array("EEG", np.arange(128.0 * 40), 128.0)], annotations=remarks)
+    assert put(ann, path.read_bytes()).status_code == 201
+    monkeypatch.setattr(inspection, f"MOST_{bound}", 1)
+    answer = put(ann, path.read_bytes() + b"another file")
+    assert answer.status_code == 422
+    assert word in answer.json()["detail"]
+    assert len(files_of(context)) == 1
 
 
 def test_a_file_with_more_than_its_header_says_is_taken_with_a_note(ann: TestClient, edf: bytes) -> None:

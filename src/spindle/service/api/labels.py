@@ -21,6 +21,7 @@ from spindle.service.channel_choice import choice_of
 from spindle.service.context import Context
 from spindle.service.database import owned
 from spindle.service.guard import InContext, SignedIn, User, own
+from spindle.service.inspection import renamed
 from spindle.service.problems import not_found
 from spindle.service.receiving import FILE_BODY, full_disk_is_a_problem, receive
 from spindle.service.sending import send_file
@@ -103,7 +104,7 @@ def _keep(context: Context, user: User, recording: tables.Recording, part: Path,
     try:
         read_labels(part, epochs=epochs, recording=recording.name)
     except LabelError as error:
-        raise LabelError(recordings.renamed(str(error), part, name)) from None
+        raise LabelError(renamed(str(error), part, name)) from None
     key = new_id()
     row = tables.LabelFile(
         id=key, owner_id=user.id, recording_id=recording.id, name=name, file=f"labels/{key}/labels", epochs=epochs

@@ -114,7 +114,7 @@ def test_the_same_file_twice_at_once_is_one_recording(context: Context, ann: Tes
 
 def test_a_zero_in_a_name_finds_nothing(ann: TestClient) -> None:
     assert ann.get(PUT, params={"search": "\0"}).json()["items"] == []
-    assert ann.get(f"{PUT}/%00").status_code == 404
+    assert ann.get(f"{PUT}/%00").status_code == 422
     cursor = base64.urlsafe_b64encode(b"2025-01-01T00:00:00+00:00 \0").decode()
     assert ann.get(PUT, params={"cursor": cursor}).status_code == 422
 

@@ -9,10 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from spindle.service.work.analyze import analyze
-from spindle.service.work.borrowed import borrow, result_id, safe_name
-from spindle.service.work.score import score
-from spindle.service.work.train import run_folder, train
 
 from spindle.api import simulate
 from spindle.errors import ChannelError, CohortError, LabelError, SettingError
@@ -23,6 +19,10 @@ from spindle.service.envelopes import About
 from spindle.service.files import FileStore
 from spindle.service.scored import load_scores
 from spindle.service.settings import StorageOptions
+from spindle.service.work.analyze import analyze
+from spindle.service.work.borrowed import borrow, result_id, safe_name
+from spindle.service.work.score import score
+from spindle.service.work.train import run_folder, train
 
 HOURS = 0.1
 JOB = "0123456789abcdef" * 2

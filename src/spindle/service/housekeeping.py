@@ -70,18 +70,18 @@ def forget_old(database: Database, store: FileStore, keep_days: int) -> int:
     return len(recordings)
 
 
-def sweep(database: Database, store: FileStore) -> int:
+def sweep(database: Database, store: FileStore, *, clock: Callable[[], float] = time.time) -> int:
     """Delete the files that no row names and that are older than a day. Returns how many folders of them."""
     swept = 0
     for top, table in NAMED.items():
         found = {name.partition("/")[0] for name in store.names(top)}
         with database.reading() as session:
             unnamed = found - _those_of(session, table.id, found)
-        swept += _remove_old(store, [f"{top}/{one}" for one in unnamed])
+        swept += _remove_old(store, [f"{top}/{one}" for one in unnamed], clock)
     found = {"/".join(name.split("/")[:2]) for name in store.names("cohorts")}
     with database.reading() as session:
         kept = {f"{cohort_id}/{job_id}" for cohort_id, job_id in session.execute(select(Cohort.id, Cohort.job_id))}
-    return swept + _remove_old(store, [f"cohorts/{one}" for one in found - kept])
+    return swept + _remove_old(store, [f"cohorts/{one}" for one in found - kept], clock)
 
 
 def clear_scratch(database: Database, store: FileStore) -> int:
@@ -115,7 +115,7 @@ def _those_of(session: Session, column: Any, keys: set[str]) -> set[str]:
     return known
 
 
-def _remove_old(store: FileStore, keys: list[str], clock: Callable[[], float] = time.time) -> int:
+def _remove_old(store: FileStore, keys: list[str], clock: Callable[[], float]) -> int:
     removed = 0
     for key in keys:
         ages = [clock() - store.put_at(f"{key}/{name}") for name in store.names(key)]

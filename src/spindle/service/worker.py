@@ -250,7 +250,11 @@ def main(child: tuple[str, ...] = module("spindle.service.child")) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: stopping.set())
     when_parent_ends(stopping.set)
-    work(from_words(words["settings"]), words["threads"], stopping, child)
+    try:
+        work(from_words(words["settings"]), words["threads"], stopping, child)
+    except SQLAlchemyError as error:
+        _log.error("the worker cannot start: %s", type(error).__name__)
+        return 1
     logging.shutdown()
     # Threads of the queue that still wait must not keep the process.
     os._exit(0)

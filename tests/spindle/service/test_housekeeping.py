@@ -6,12 +6,15 @@ import os
 import time
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
 
 from spindle.service.context import Context
+from spindle.service.files import FileStore
 from spindle.service.housekeeping import DAY_S, LEFT_S, clear_scratch, forget_old, sweep
+from spindle.service.settings import StorageOptions
 from spindle.service.tables import (
     Account,
     AuditEntry,
@@ -138,3 +141,17 @@ def test_a_training_stays_until_its_job_has_ended(laboratory: Context) -> None:
         (laboratory.files.folder / "trainings" / (key * 32)).mkdir(parents=True)
     assert clear_scratch(laboratory.database, laboratory.files) == 1
     assert [path.name for path in (laboratory.files.folder / "trainings").iterdir()] == ["j" * 32]
+
+
+def test_an_object_store_is_swept_as_a_folder_is(laboratory: Context, tmp_path: Path) -> None:
+    storage = StorageOptions(data=f"memory://{uuid4().hex}", scratch=tmp_path / "scratch", database="sqlite:///x")
+    store = FileStore(storage)
+    store.prepare()
+    for key in (f"scorings/{'s' * 32}/scores.npz", f"scorings/{'y' * 32}/scores.npz"):
+        source = store.scratch / "file"
+        source.write_text("content", encoding="utf-8")
+        store.put(source, key)
+    assert store.names("scorings") == [f"{'s' * 32}/scores.npz", f"{'y' * 32}/scores.npz"]
+    assert sweep(laboratory.database, store) == 0
+    assert sweep(laboratory.database, store, clock=lambda: time.time() + 2 * DAY_S) == 1
+    assert store.names("scorings") == [f"{'s' * 32}/scores.npz"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,16 +11,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 from sqlalchemy import select, text
 
+from spindle.api import simulate
+from spindle.scoring import score
 from spindle.service import processes
 from spindle.service.child import GONE, NO_MEMORY, NO_ROOM
 from spindle.service.context import Context
 from spindle.service.engine import DbosQueue, prepare_queue
 from spindle.service.jobs import Jobs
-from spindle.service.tables import Account, Job, JobKind, JobLine, JobState, Model
+from spindle.service.scored import load_scores
+from spindle.service.tables import Account, Job, JobKind, JobLine, JobState, Model, Recording, Scoring
 from spindle.service.worker import DIED, MOST_DEATHS, UNFORESEEN
 
 WORKER = str(Path(__file__).parent / "programs" / "worker.py")
@@ -39,8 +44,8 @@ class Service:
             for name in ("ann", "bob"):
                 session.add(Account(id=name, name=name, password_hash="", role="user"))
 
-    def start_worker(self) -> subprocess.Popen[str]:
-        worker = processes.start((sys.executable, WORKER))
+    def start_worker(self, *command: str) -> subprocess.Popen[str]:
+        worker = processes.start(command or (sys.executable, WORKER))
         processes.tell(worker, {"settings": processes.to_words(self.context.settings), "threads": 1})
         self.workers.append(worker)
         return worker
@@ -237,3 +242,30 @@ def test_a_lost_connection_to_the_database_only_delays(service: Service) -> None
     for job_id in jobs:
         assert service.wait(job_id).state == JobState.DONE
         assert service.results(job_id) == ["long"]
+
+
+def test_a_recording_is_scored_by_the_service_as_it_is_elsewhere(service: Service, tmp_path: Path) -> None:
+    (path,) = simulate(tmp_path / "mouse.edf", hours=0.1)
+    direct = score(path)
+    files = service.context.files
+    shutil.copyfile(path, files.scratch / "mouse.edf")
+    files.put(files.scratch / "mouse.edf", "recordings/r/recording.edf")
+    with service.context.database.writing() as session:
+        session.add(
+            Recording(id="r", owner_id="ann", name="mouse.edf", size_bytes=1, sha256="", duration_s=360.0, channels=[],
+                      file="recordings/r/recording.edf")
+        )  # fmt: skip
+    request = {
+        "recording": {"id": "r", "file": "recordings/r/recording.edf", "name": "mouse.edf"},
+        "eeg": [],
+        "emg": None,
+        "model": None,
+    }
+    job = service.jobs.submit("ann", JobKind.SCORE, title="mouse.edf", request=request, recording_id="r")
+    service.start_worker(*processes.module("spindle.service.worker"))
+    assert service.wait(job.id).state == JobState.DONE
+    with service.context.database.reading() as session:
+        (scoring,) = session.scalars(select(Scoring)).all()
+    assert (scoring.owner_id, scoring.recording_id, scoring.job_id) == ("ann", "r", job.id)
+    kept = load_scores(files.folder / "scorings" / scoring.id / "scores.npz")
+    np.testing.assert_array_equal(kept.hypnogram.codes, direct.hypnogram.codes)

@@ -126,19 +126,25 @@ def count_changes(session: Session, scoring_id: str) -> int:
     return session.scalar(statement) or 0
 
 
-def load(context: Context, scoring: Scoring) -> Scores:
-    """Read the original of a scoring. Errors: Problem 404 where its file is gone."""
-    with _there(context, scoring, "scores.npz") as path:
-        return load_scores(path)
-
-
 def load_now(
     context: Context, scoring: Scoring, *, threshold: float | None = None, version: Version = Version.CORRECTED
 ) -> Scores:
     """Read a scoring with the corrections that hold, at its own threshold or another. Errors: Problem 404."""
+    return load_and_count(context, scoring, threshold=threshold, version=version)[0]
+
+
+def load_and_count(
+    context: Context, scoring: Scoring, *, threshold: float | None = None, version: Version = Version.CORRECTED
+) -> tuple[Scores, int]:
+    """Read a scoring as `load_now` does, and count the epochs that corrections changed. Errors: Problem 404."""
     with context.database.reading() as session:
         changes = changes_of(session, scoring) if version is Version.CORRECTED else []
-    return corrected(load(context, scoring), scoring.artifact_threshold if threshold is None else threshold, changes)
+    with _there(context, scoring, "scores.npz") as path:
+        original = load_scores(path)
+    scores = corrected(original, scoring.artifact_threshold if threshold is None else threshold, changes)
+    same_states = scores.hypnogram.codes == original.hypnogram.codes
+    same_flags = scores.hypnogram.artifact == original.at_threshold(scores.artifact_threshold)
+    return scores, int((~(same_states & same_flags)).sum())
 
 
 def refresh_summary(context: Context, scoring: Scoring) -> None:

@@ -249,9 +249,8 @@ def summary_of_scoring(
 ) -> SummaryShown:
     """Count states, bouts and artifacts at a threshold, which nothing remembers."""
     scoring = own(context, user, Scoring, scoring_id, "scoring")
-    original = scorings.load_now(context, scoring, threshold=threshold, version=Version.ORIGINAL)
-    scores = scorings.load_now(context, scoring, threshold=threshold, version=version)
-    found, before, now = summarise(scores), original.hypnogram, scores.hypnogram
+    scores, changed = scorings.load_and_count(context, scoring, threshold=threshold, version=version)
+    found = summarise(scores)
     return SummaryShown(
         threshold=scores.artifact_threshold,
         epochs=found.epochs,
@@ -272,7 +271,7 @@ def summary_of_scoring(
         artifact_epochs=found.artifacts,
         artifact_share=found.share(found.artifacts),
         uncertain_epochs=found.uncertain,
-        corrected_epochs=int(((before.codes != now.codes) | (before.artifact != now.artifact)).sum()),
+        corrected_epochs=changed,
     )
 
 

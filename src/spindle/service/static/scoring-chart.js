@@ -210,6 +210,8 @@ export class Chart {
     const offset = this.scored.startS ?? 0;
     const ticks = [];
     for (let at = Math.ceil((start + offset) / step) * step; at <= end + offset; at += step) ticks.push(at - offset);
+    // The same ticks need no new layout, which is what moving costs most.
+    if (ticks.join() === this.ticker.ticks.join()) return;
     const labels = new Map(ticks.map((tick) => [tick, this.scored.clock(tick, step < 60)]));
     this.ticker.ticks = ticks;
     for (const axis of this.timeAxes) axis.major_label_overrides = labels;

@@ -1,5 +1,5 @@
 // Corrections: shown at once, sent one after another, and put right by what the service answers.
-import { ask, attempt } from "./api.js";
+import { ask, attempt, ServiceError } from "./api.js";
 
 export class Corrections {
   // `changed` is called whenever states or flags are others; `reload` fetches everything again.
@@ -11,6 +11,7 @@ export class Corrections {
     this.queue = Promise.resolve();
     this.waiting = 0;
     this.answers = [];
+    this.stale = false;
   }
 
   get canUndo() {
@@ -57,8 +58,13 @@ export class Corrections {
   async _settle() {
     const answers = this.answers.splice(0);
     if (this.stale) {
-      this.stale = false;
-      await attempt(this.reload);
+      try {
+        await this.reload();
+        this.stale = false;
+      } catch (error) {
+        // What went wrong is on the page already; the next correction tries again.
+        if (!(error instanceof ServiceError)) throw error;
+      }
     } else {
       answers.forEach((answer) => this.scored.accept(answer));
     }

@@ -202,6 +202,12 @@ function changed() {
 
 let thresholdTimer = 0;
 
+async function keepThreshold() {
+  clearTimeout(thresholdTimer);
+  thresholdTimer = 0;
+  await ask("PATCH", `/scorings/${id}`, { artifact_threshold: scored.threshold });
+}
+
 function setThreshold(value, from) {
   if (!(value > 0 && value < 1)) return;
   scored.threshold = value;
@@ -209,9 +215,7 @@ function setThreshold(value, from) {
   changed();
   showDownloads();
   clearTimeout(thresholdTimer);
-  thresholdTimer = setTimeout(() => attempt(async () => {
-    await ask("PATCH", `/scorings/${id}`, { artifact_threshold: value });
-  }), THRESHOLD_WAIT_MS);
+  thresholdTimer = setTimeout(() => attempt(keepThreshold), THRESHOLD_WAIT_MS);
 }
 
 const KEYS = {
@@ -259,6 +263,7 @@ function connect() {
   for (const name of ["threshold", "threshold-number"]) {
     byId(name).value = scored.threshold;
     byId(name).addEventListener("input", (event) => setThreshold(Number(event.target.value), event.target));
+    byId(name).addEventListener("change", () => { if (thresholdTimer) attempt(keepThreshold); });
   }
   byId("version").addEventListener("change", showDownloads);
   onClick("delete", () => byId("sure").showModal());
@@ -266,6 +271,10 @@ function connect() {
     byId("sure").close();
     await ask("DELETE", `/scorings/${id}`);
     location.assign("/");
+  });
+  // The browser asks before it leaves what was not sent yet.
+  addEventListener("beforeunload", (event) => {
+    if (corrections.waiting || thresholdTimer) event.preventDefault();
   });
   addEventListener("resize", () => { frame ||= requestAnimationFrame(draw); });
 }
@@ -300,7 +309,7 @@ async function start() {
     selection: () => selection,
     window: () => range,
     revision: () => scored.revision,
-    isIdle: () => corrections.waiting === 0 && asking === null,
+    isIdle: () => corrections.waiting === 0 && asking === null && thresholdTimer === 0,
   };
   requestAnimationFrame(() => requestAnimationFrame(() => { document.body.dataset.ready = "true"; }));
 }

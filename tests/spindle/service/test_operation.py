@@ -135,6 +135,22 @@ def test_a_damaged_backup_leaves_nothing_behind(context: Context, ids: dict[str,
     assert seen(in_sqlite(tmp_path)) == everything(context)
 
 
+def test_a_backup_moves_a_service_into_an_object_store_and_back(
+    context: Context, ids: dict[str, str], tmp_path: Path
+) -> None:
+    backup(context.settings.storage, tmp_path / "all.zip")
+    store = StorageOptions(
+        data=f"memory://{tmp_path.name}/store",
+        scratch=tmp_path / "scratch",
+        database=f"sqlite:///{tmp_path}/store.sqlite",
+    )
+    restore(store, tmp_path / "all.zip")
+    assert FileStore(store).keys() == context.files.keys()
+    kept = backup(store, tmp_path / "again.zip")
+    assert restore(in_sqlite(tmp_path), tmp_path / "again.zip").size_bytes == kept.size_bytes
+    assert seen(in_sqlite(tmp_path)) == everything(context)
+
+
 def test_what_is_deleted_while_the_backup_is_made_is_missed_and_counted(
     context: Context, ids: dict[str, str], tmp_path: Path
 ) -> None:

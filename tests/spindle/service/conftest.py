@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, text
@@ -28,6 +29,8 @@ from spindle.service.jobs import Jobs
 from spindle.service.limits import RateLimit
 from spindle.service.settings import LimitOptions, ServiceSettings, StorageOptions, WebOptions
 from spindle.service.tables import Account, Role
+
+from .serving import Served
 
 POSTGRES = os.environ.get("LATENTIA_POSTGRES", "postgresql+psycopg://root@127.0.0.1:5432/postgres")
 PASSWORD = "correct horse battery"
@@ -194,3 +197,13 @@ def bob(user_of: Callable[..., TestClient]) -> TestClient:
 def admin(user_of: Callable[..., TestClient]) -> TestClient:
     """An administrator's script."""
     return user_of("root", Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def served(storage: StorageOptions) -> Iterator[Served]:
+    made = Served(storage)
+    yield made
+    family = made.family()
+    made.process.kill()
+    made.process.wait()
+    psutil.wait_procs(family, timeout=30)

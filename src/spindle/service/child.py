@@ -1,7 +1,7 @@
-"""The process that does the work of one job, and then ends: `python -m spindle.service.child`.
+"""The process that does the work of jobs, one after the other: `python -m spindle.service.child`.
 
-It hears what to do from its worker as one line of JSON, and answers in lines of JSON: `doing` and `share`, `line` for
-the job's log, and at last `rows` or `problem`. It never outlives its worker. It does not know the database.
+It hears what to do from its worker as a line of JSON, and answers in lines of JSON: `doing` and `share`, `line` for the
+job's log, and at last `rows` or `problem`. It never outlives its worker. It does not know the database.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, TextIO
 
 from latentia.errors import LatentiaError
 from spindle.service.files import FileStore
-from spindle.service.processes import hear, when_parent_ends
+from spindle.service.processes import listen
 from spindle.service.settings import StorageOptions
 
 PROGRESS_S = 0.5
@@ -58,38 +58,39 @@ Work = Callable[[Assignment], list[dict[str, Any]]]
 
 
 def main(kinds: Mapping[str, Work]) -> int:
-    """Wait for an assignment, do it, and return the exit code: 0 where the job has ended, well or not."""
+    """Do what the worker says until it ends this process; what nobody foresaw ends it too."""
     # An interruption of the whole terminal is for the worker, which ends this process when it has to.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     send = _sender(_own_output())
-    words = hear()
-    if words is None:
-        return 0
-    when_parent_ends(lambda: os._exit(1))
-    _use_threads(words["threads"])
-    assignment = Assignment(
-        job_id=words["job_id"],
-        attempt=words["attempt"],
-        request=words["request"],
-        store=FileStore(_storage(words["storage"])),
-        send=send,
-    )
+    heard = listen(lambda: os._exit(0))
+    while True:
+        words = heard.get()
+        _use_threads(words["threads"])
+        assignment = Assignment(
+            job_id=words["job_id"],
+            attempt=words["attempt"],
+            request=words["request"],
+            store=FileStore(_storage(words["storage"])),
+            send=send,
+        )
+        send(_answer(kinds[words["kind"]], assignment))
+
+
+def _answer(work: Work, assignment: Assignment) -> dict[str, Any]:
     try:
-        send({"rows": kinds[words["kind"]](assignment)})
+        return {"rows": work(assignment)}
     except LatentiaError as error:
-        send({"problem": " ".join(str(error).splitlines())})
+        return {"problem": " ".join(str(error).splitlines())}
     except MemoryError:
-        send({"problem": NO_MEMORY})
+        return {"problem": NO_MEMORY}
     except FileNotFoundError:
-        send({"problem": GONE})
+        return {"problem": GONE}
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            send({"problem": NO_ROOM})
-            return 0
+            return {"problem": NO_ROOM}
         # Whoever runs the service finds the whole of it in the log; the user is told its kind.
-        send({"unforeseen": type(error).__name__})
+        assignment.send({"unforeseen": type(error).__name__})
         raise
-    return 0
 
 
 def _storage(words: dict[str, Any]) -> StorageOptions:

@@ -12,11 +12,14 @@ from typing import Any
 
 from spindle.service.processes import start, tell
 
+MOST_JOBS = 50
+"""After so many, a process is replaced: what libraries never give back stays small."""
+
 _log = logging.getLogger(__name__)
 
 
 class Child:
-    """One process, for one job."""
+    """One process, for one job at a time."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._process = start(command, stdout=subprocess.PIPE)
@@ -57,24 +60,40 @@ class Child:
 
 
 class Children:
-    """Starts children, and keeps one ready that has loaded its libraries, so that a job need not wait for that."""
+    """Keeps one child ready that has loaded its libraries, so that a job need not wait for that."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = tuple(command)
-        self._spare: Child | None = None
+        self._ready: Child | None = None
+        self._jobs = 0
 
     def prepare(self) -> None:
         """Have a child ready."""
-        if self._spare is None or not self._spare.lives:
-            self._spare = Child(self._command)
+        if self._ready is None or not self._ready.lives:
+            self._ready, self._jobs = Child(self._command), 0
 
     def take(self) -> Child:
         """Give the child that is ready, or a new one."""
-        child, self._spare = self._spare, None
-        return child if child is not None and child.lives else Child(self._command)
+        self.prepare()
+        assert self._ready is not None
+        child, self._ready = self._ready, None
+        return child
+
+    def give_back(self, child: Child) -> None:
+        """Keep a child that has done its job well for the next one, unless it has done many."""
+        self._jobs += 1
+        if self._jobs < MOST_JOBS:
+            self._ready = child
+        else:
+            self.discard(child)
+
+    def discard(self, child: Child) -> None:
+        """End a child whatever it does, and have another one ready."""
+        child.kill()
+        self.prepare()
 
     def close(self) -> None:
         """End the child that is ready."""
-        if self._spare is not None:
-            self._spare.kill()
-            self._spare = None
+        if self._ready is not None:
+            self._ready.kill()
+            self._ready = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -71,6 +72,22 @@ def when_parent_ends(act: Callable[[], None]) -> None:
         act()
 
     threading.Thread(target=watch, name="watch-parent", daemon=True).start()
+
+
+def listen(act: Callable[[], None]) -> queue.SimpleQueue[dict[str, Any]]:
+    """Hear every line from the parent, in a queue; `act` is called when the parent has ended."""
+    heard: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+
+    def read() -> None:
+        kept = b""
+        while piece := os.read(0, 65536):
+            *lines, kept = (kept + piece).split(b"\n")
+            for line in lines:
+                heard.put(json.loads(line))
+        act()
+
+    threading.Thread(target=read, name="listen-to-parent", daemon=True).start()
+    return heard
 
 
 def to_words(settings: ServiceSettings) -> dict[str, Any]:

@@ -101,19 +101,11 @@ class Runner:
         _log.info("job %s, attempt %d: %s", begun.job_id, begun.attempt, ending.how.name.lower())
 
     def _attempt(self, begun: Begun) -> Ending:
+        words = {"job_id": begun.job_id, "attempt": begun.attempt, "kind": begun.kind, "request": begun.request}
         child = self._children.take()
         try:
-            child.assign(
-                {
-                    "job_id": begun.job_id,
-                    "attempt": begun.attempt,
-                    "kind": begun.kind,
-                    "request": begun.request,
-                    **self._words,
-                }
-            )
-            self._children.prepare()
-            return self._follow(child, begun)
+            child.assign({**words, **self._words})
+            ending = self._follow(child, begun)
         except Stopping:
             child.kill()
             try:
@@ -121,11 +113,17 @@ class Runner:
             except _Unreachable:
                 _log.warning("job %s is left to whoever finds it", begun.job_id)
             raise
-        finally:
+        except BaseException:
             child.kill()
+            raise
+        if ending.how is How.RESULT:
+            self._children.give_back(child)
+        else:
+            self._children.discard(child)
+        return ending
 
     def _follow(self, child: Child, begun: Begun) -> Ending:
-        """Listen to a child until it ends, write down what it says, and look whether the job is still wanted."""
+        """Listen to a child until it is done, write down what it says, and look whether the job is still wanted."""
         lines: list[str] = []
         told: tuple[str, float] | None = None
         ending = Ending(how=How.DIED, problem=DIED)
@@ -138,7 +136,8 @@ class Runner:
                 ending = _ending_of(message) or ending
             if self._stopping.is_set():
                 raise Stopping
-            now_s, ended = time.monotonic(), message is not None and "ended" in message
+            now_s = time.monotonic()
+            ended = ending.how in (How.RESULT, How.PROBLEM) or (message is not None and "ended" in message)
             if lines and (ended or now_s - written_s >= WRITE_S):
                 self._patiently(self._jobs.lines, begun, lines)
                 lines, written_s = [], now_s

@@ -53,6 +53,8 @@ TARGETS = {"worker": 45, "web": 25, "child": 15, "supervisor": 5, "everything": 
 """What is killed, and how often in a hundred."""
 OWNERS = ("ann", "bob", "eve")
 PAUSE_S = (0.5, 8.0)
+AHEAD = 5
+"""So many kills more than the share of the jobs that have ended."""
 NEVER_HANDED_OVER = 0.1
 LONGEST_S = 3600.0
 
@@ -197,13 +199,16 @@ def trial(storage: StorageOptions, log: Path, paths: list[Path], options: argpar
         if handed_in < options.jobs and random.random() < 0.3:
             hand_in(jobs, handed_in % len(paths), paths[handed_in % len(paths)])
             handed_in += 1
-        if kills.total() < options.kills and time.monotonic() > next_kill_s:
+        # Spread over the whole run, so that every part of it is met; a few at once are meant.
+        ended = handed_in - _unfinished(jobs)
+        allowed = min(options.kills, AHEAD + options.kills * ended // options.jobs)
+        if kills.total() < allowed and time.monotonic() > next_kill_s:
             (target,) = random.choices(list(TARGETS), list(TARGETS.values()))
             if served.kill(target):
                 kills[target] += 1
                 print(f"\r{kills.total()} kills, {handed_in} jobs handed in  ", end="", flush=True)
             next_kill_s = time.monotonic() + random.uniform(*PAUSE_S)
-        if handed_in == options.jobs and kills.total() >= options.kills and not _unfinished(jobs):
+        if ended == options.jobs and kills.total() >= options.kills:
             break
         time.sleep(0.2)
     seconds = time.monotonic() - began

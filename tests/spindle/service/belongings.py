@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 
 from spindle.service.context import Context
+from spindle.service.jobs import Jobs
 from spindle.service.tables import (
     ApiToken,
     Cohort,
@@ -48,10 +48,6 @@ class QuietQueue:
 
 def with_jobs(context: Context) -> Context:
     """The same parts, with jobs that wait for ever."""
-    if find_spec("spindle.service.jobs") is None:
-        return context
-    from spindle.service.jobs import Jobs
-
     return replace(context, jobs=Jobs(context.database, QuietQueue()))
 
 
@@ -161,7 +157,7 @@ def _results(ids: dict[str, str], account_id: str) -> list[Table]:
             owner_id=account_id,
             name=f"{MARK} model",
             file=f"models/{ids['model']}/model.safetensors",
-            card={"title": MARK},
+            card={"name": MARK, "created": "2026-01-01", "commit": "0" * 40, "data": MARK},
         ),
         Scoring(
             id=ids["scoring"],

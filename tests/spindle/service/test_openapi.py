@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 import schemathesis
@@ -26,9 +27,15 @@ from spindle.service.context import Context
 from spindle.service.problems import MEDIA_TYPE
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = 6
+EXAMPLES = 4
 UNTRIED = {"sign_out", "revoke_token", "change_password"}
 """They end what the trial needs: its own session, token and password."""
+
+
+@schemathesis.serializer("application/offset+octet-stream")
+def plain(context: object, value: Any) -> bytes:
+    """A piece of an upload is bytes as they are."""
+    return getattr(value, "data", None) or str(value).encode()
 
 
 @pytest.fixture
@@ -72,7 +79,7 @@ def test_the_document_is_there_for_everybody(nobody: TestClient) -> None:
 def test_text_that_no_database_takes_is_refused_or_kept_by_both(ann: TestClient, name: str) -> None:
     made = ann.post("/api/v1/tokens", json={"name": name})
     assert made.status_code == (422 if "\x00" in name else 201)
-    assert ann.delete("/api/v1/tokens/a%00b").status_code == 422
+    assert ann.delete("/api/v1/tokens/a%00b").status_code == 404
     kept = [one["name"] for one in ann.get("/api/v1/tokens").json()]
     assert sorted(kept) == sorted(["tests"] + [name] * (made.status_code == 201))
 

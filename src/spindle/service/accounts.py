@@ -63,6 +63,16 @@ def invite(session: Session, role: Role = Role.USER) -> str:
     return secret
 
 
+def invite_back(session: Session, account_id: str) -> str:
+    """Make a word with which somebody who forgot their password sets another one, within a week."""
+    account = session.get_one(Account, account_id)
+    secret = secrets.token_urlsafe(32)
+    session.add(
+        Invitation(token_hash=hash_of(secret), role=account.role, account_id=account_id, expires_at=now() + INVITED_FOR)
+    )
+    return secret
+
+
 def invitation(session: Session, secret: str) -> Invitation | None:
     """Find an invitation that still holds."""
     found = session.get(Invitation, hash_of(secret))
@@ -72,14 +82,19 @@ def invitation(session: Session, secret: str) -> Invitation | None:
 def accept(session: Session, secret: str, name: str, password: str) -> Account | None:
     """Make the account of an invitation, which is used up; None where it does not hold.
 
-    Errors: SettingError for a name that cannot be, or that is taken, and for a password that is too short.
+    One for an account that is there sets its password anew, and leaves its name. Errors: SettingError for a name that
+    cannot be, or that is taken, and for a password that is too short.
     """
     found = invitation(session, secret)
     if found is None:
         return None
-    account = make_account(session, name, password, Role(found.role))
+    if found.account_id is not None:
+        account = session.get_one(Account, found.account_id)
+        change_password(session, account.id, password)
+    else:
+        account = make_account(session, name, password, Role(found.role))
     session.delete(found)
-    return account
+    return account if account.active else None
 
 
 def make_account(session: Session, name: str, password: str, role: Role) -> Account:

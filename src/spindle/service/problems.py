@@ -56,6 +56,11 @@ def install_problems(app: FastAPI) -> None:
     async def on_unkept(request: Request, error: Exception) -> JSONResponse:
         return answer(422, "The request holds a number or a text that is too large to be looked for or kept.")
 
+    async def on_fault(request: Request, error: Exception) -> JSONResponse:
+        # The server logs the error itself; the user is told nothing of its inside.
+        return answer(500, "Something went wrong that nobody foresaw; whoever runs the service finds it in the log.")
+
+    app.add_exception_handler(Exception, on_fault)
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(DataError, on_unkept)
     app.add_exception_handler(LatentiaError, on_user_mistake)

@@ -121,11 +121,15 @@ class Account(Table):
 
 
 class Invitation(Table):
-    """A link with which one account can be made, once. The link itself is not kept, only its hash."""
+    """A link with which one account can be made, or the password of `account_id` set anew, once.
+
+    The link itself is not kept, only its hash.
+    """
 
     __tablename__ = "invitations"
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     role: Mapped[str] = mapped_column(String(20))
+    account_id: Mapped[str | None] = mapped_column(String(32), ForeignKey("accounts.id", ondelete="CASCADE"))
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime]
 

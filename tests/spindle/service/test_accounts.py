@@ -46,6 +46,20 @@ def test_an_invitation_is_over_after_its_week(context: Context, nobody: TestClie
     assert nobody.post("/api/v1/accounts", json=wanted).status_code == 404
 
 
+def test_a_forgotten_password_is_set_anew_and_nothing_else(
+    nobody: TestClient, ann: TestClient, admin: TestClient
+) -> None:
+    own = ann.get("/api/v1/me").json()["id"]
+    assert ann.post(f"/api/v1/accounts/{own}/reset").status_code == 404
+    link = admin.post(f"/api/v1/accounts/{own}/reset").json()["link"]
+    assert 'value="ann"' in nobody.get(link).text
+    wanted = {"invitation": link.rpartition("/")[2], "name": "somebody", "password": "another long password"}
+    assert nobody.post("/api/v1/accounts", json=wanted).json()["name"] == "ann"
+    nobody.cookies.clear()
+    assert browser(nobody, password="another long password")["id"] == own
+    assert nobody.post("/api/v1/accounts", json=wanted).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("name", "password", "word"),
     [("ann", PASSWORD, "already"), ("ANN", PASSWORD, "already"), ("a/b", PASSWORD, "slashes"), ("eve", "short", "10")],

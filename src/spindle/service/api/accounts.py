@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from spindle.service import accounts
 from spindle.service.api.paging import Limit
 from spindle.service.audit import note
+from spindle.service.context import Context
 from spindle.service.guard import Administrator, InContext
 from spindle.service.problems import Problem, not_found
 from spindle.service.tables import Account, AuditEntry, Recording, Role
@@ -69,8 +70,18 @@ def make_invitation(wanted: NewInvitation, user: Administrator, request: Request
     with context.database.writing() as session:
         secret = accounts.invite(session, wanted.role)
         note(session, user.id, "account.invite")
-    address = context.settings.web.address or str(request.base_url)
-    return InvitationLink(link=f"{address.rstrip('/')}/welcome/{secret}")
+    return _link(context, request, secret)
+
+
+@router.post("/accounts/{account_id}/reset", status_code=201, responses={404: {}})
+def reset_password(account_id: str, user: Administrator, request: Request, context: InContext) -> InvitationLink:
+    """Make a link with which somebody who forgot their password sets another one."""
+    with context.database.writing() as session:
+        if session.get(Account, account_id) is None:
+            raise not_found("account")
+        secret = accounts.invite_back(session, account_id)
+        note(session, user.id, "account.reset", account_id)
+    return _link(context, request, secret)
 
 
 @router.get("/accounts")
@@ -117,3 +128,8 @@ def read_audit(
         statement = statement.where(AuditEntry.number < before)
     with context.database.reading() as session:
         return [AuditLine.model_validate(row) for row in session.scalars(statement)]
+
+
+def _link(context: Context, request: Request, secret: str) -> InvitationLink:
+    address = context.settings.web.address or str(request.base_url)
+    return InvitationLink(link=f"{address.rstrip('/')}/welcome/{secret}")

@@ -12,7 +12,7 @@ from spindle.service.accounts import has_accounts, invitation
 from spindle.service.guard import InContext, MaybeUser
 from spindle.service.pages.render import Reader, render
 from spindle.service.problems import not_found
-from spindle.service.tables import Role
+from spindle.service.tables import Account, Role
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,7 +34,13 @@ def welcome(secret: str, context: InContext) -> HTMLResponse:
     """Make an account from an invitation."""
     with context.database.reading() as session:
         found = invitation(session, secret)
-    return render("welcome.html", secret=secret if found else None, status=200 if found else 404)
+        back = session.get(Account, found.account_id) if found is not None and found.account_id else None
+    return render(
+        "welcome.html",
+        secret=secret if found else None,
+        name=back.name if back else None,
+        status=200 if found else 404,
+    )
 
 
 @router.get("/account")

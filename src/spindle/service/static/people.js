@@ -42,6 +42,11 @@ onClick("copy-token", () => navigator.clipboard.writeText(document.getElementByI
 
 const names = new Map();
 
+function showLink(made) {
+  document.getElementById("link-text").textContent = made.link;
+  document.getElementById("made-link").hidden = false;
+}
+
 async function showAccounts() {
   const people = await ask("GET", "/accounts");
   const rows = people.map((person) => {
@@ -64,16 +69,15 @@ async function showAccounts() {
       element("td", { className: "number" }, quota, " GB"),
       element("td", {}, button(person.active ? "Close" : "Open", change({ active: !person.active })), " ",
         button(person.role === "user" ? "Make administrator" : "Make user",
-          change({ role: person.role === "user" ? "administrator" : "user" }))),
+          change({ role: person.role === "user" ? "administrator" : "user" })), " ",
+        button("Forgot the password", async () => showLink(await ask("POST", `/accounts/${person.id}/reset`)))),
     );
   });
   document.querySelector("#accounts tbody").replaceChildren(...rows);
 }
 
 onSubmit("invite", async (fields) => {
-  const made = await ask("POST", "/invitations", fields);
-  document.getElementById("link-text").textContent = made.link;
-  document.getElementById("made-link").hidden = false;
+  showLink(await ask("POST", "/invitations", fields));
 });
 onClick("copy-link", () => navigator.clipboard.writeText(document.getElementById("link-text").textContent));
 

@@ -50,7 +50,12 @@ class Upload {
   async cancel() {
     this.set("cancelled");
     this.request?.abort();
+    // What is running ends by itself, and knows then whether there is an upload already.
+    if (!this.running) await this.discard();
     begin();
+  }
+
+  async discard() {
     if (!this.id) return;
     for (let attempt = 0; attempt < 5; attempt += 1) {
       try {
@@ -72,7 +77,8 @@ class Upload {
       try {
         if (await this.step()) return this.set("done");
       } catch (error) {
-        if (this.state === "paused" || this.state === "cancelled") return undefined;
+        if (this.state === "cancelled") return this.discard();
+        if (this.state === "paused") return undefined;
         if (!(error instanceof ServiceError)) throw error;
         if (!mayPass(error)) return this.set("failed", error.message);
         failures = this.sent > before ? 1 : failures + 1;
@@ -82,7 +88,7 @@ class Upload {
         this.located = false;
       }
     }
-    return undefined;
+    return this.state === "cancelled" ? this.discard() : undefined;
   }
 
   // Finds out where to go on, or sends one piece. True at the end.
@@ -91,6 +97,8 @@ class Upload {
       await this.locate();
       this.located = true;
       if (this.recording) return true;
+      // Paused or cancelled in the meantime.
+      if (this.state !== "sending") throw new ServiceError(0, "");
     }
     const piece = this.file.slice(this.sent, this.sent + PIECE);
     const from = this.sent;

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.filesize import decimal
+
 from latentia.command_line.options import argument
 from latentia.command_line.progress import progress_bar
 from latentia.command_line.screen import say
@@ -30,7 +32,7 @@ def run(arguments: Arguments, storage: StorageOptions) -> int:
 
     with progress_bar() as bar:
         kept = backup(storage, arguments.file, progress=bar)
-    say(f"{arguments.file} holds {kept.rows:,} rows and {kept.files:,} files of {kept.size_bytes / 1e9:,.2f} GB.")
+    say(f"{arguments.file} holds {kept.rows:,} rows and {kept.files:,} files of {decimal(kept.size_bytes)}.")
     if kept.missed:
         say(f"{kept.missed:,} files were deleted by their owners meanwhile.")
     return 0

@@ -15,7 +15,7 @@ import httpx
 
 from latentia.files import atomic_path
 from latentia.folders import make_folder
-from spindle.errors import RecordingError, RemoteError, SettingError
+from spindle.errors import ModelError, RecordingError, RemoteError, SettingError
 from spindle.remote.connection import PATIENCE_S, Connection, Json, check
 from spindle.remote.sending import send, sha256_of
 
@@ -174,8 +174,17 @@ class Client:
 
     def models(self) -> list[Json]:
         """List the starter model and one's own."""
-        found = self._ask("GET", "/models")
-        return list(found["items"] if isinstance(found, dict) else found)
+        return list(self._ask("GET", "/models"))
+
+    def model(self, name: str) -> Json:
+        """Find a model by its id or its name. Errors: ModelError where there is none, or several."""
+        models = self.models()
+        found = [one for one in models if name == one["id"]] or [one for one in models if name == one["name"]]
+        if not found:
+            raise ModelError(f"There is no model {name} on {self._connection.address}.")
+        if len(found) > 1:
+            raise ModelError(f"There are {len(found)} models named {name}; name one by its id.")
+        return found[0]
 
     def _fetch(self, address: str, path: Path, params: Mapping[str, str | float]) -> Path:
         """Write what is answered to a file, whole or not at all."""

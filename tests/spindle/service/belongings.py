@@ -53,7 +53,9 @@ def with_jobs(context: Context) -> Context:
 
 def give(context: Context, account_id: str) -> dict[str, str]:
     """Make one of everything for this account, files too; return the ids by what they are."""
-    ids = {name: new_id() for name in ("recording", "label", "model", "scoring", "cohort", "job", "waiting")}
+    ids = {
+        name: new_id() for name in ("recording", "label", "model", "scoring", "cohort", "job", "waiting", "analysis")
+    }
     with context.database.writing() as session:
         session.add(_recording(ids, account_id))
         session.flush()
@@ -63,7 +65,7 @@ def give(context: Context, account_id: str) -> dict[str, str]:
         session.flush()
         session.add_all(_jobs(ids, account_id))
         session.flush()
-        session.get_one(Cohort, ids["cohort"]).job_id = ids["job"]
+        session.get_one(Cohort, ids["cohort"]).job_id = ids["analysis"]
         session.add_all(_results(ids, account_id))
         session.flush()
         session.add(Correction(scoring_id=ids["scoring"], number=1, first=2, last=3, stage="rem", artifact=None))
@@ -73,7 +75,7 @@ def give(context: Context, account_id: str) -> dict[str, str]:
         f"recordings/{ids['recording']}/recording.edf",
         f"recordings/{ids['recording']}/labels/{ids['label']}.csv",
         f"models/{ids['model']}/model.safetensors",
-        f"cohorts/{ids['cohort']}/{ids['job']}/analysis.html",
+        f"cohorts/{ids['cohort']}/{ids['analysis']}/analysis.html",
     ):
         _put(context, key, MARK.encode())
     return {**ids, "token": token or "", "account": account_id}
@@ -139,6 +141,15 @@ def _jobs(ids: dict[str, str], account_id: str) -> list[Job]:
     return [
         Job(id=ids["job"], state=JobState.DONE, share=1.0, ended_at=datetime.now(UTC), **shared),
         Job(id=ids["waiting"], state=JobState.QUEUED, **shared),
+        Job(
+            id=ids["analysis"],
+            owner_id=account_id,
+            kind=JobKind.ANALYZE,
+            title=f"{MARK} analysis",
+            cohort_id=ids["cohort"],
+            request={},
+            state=JobState.DONE,
+        ),
     ]
 
 

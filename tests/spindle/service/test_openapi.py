@@ -79,7 +79,7 @@ def test_the_document_is_there_for_everybody(nobody: TestClient) -> None:
 def test_text_that_no_database_takes_is_refused_or_kept_by_both(ann: TestClient, name: str) -> None:
     made = ann.post("/api/v1/tokens", json={"name": name})
     assert made.status_code == (422 if "\x00" in name else 201)
-    assert ann.delete("/api/v1/tokens/a%00b").status_code == 404
+    assert ann.delete("/api/v1/tokens/a%00b").status_code in (404, 422)
     kept = [one["name"] for one in ann.get("/api/v1/tokens").json()]
     assert sorted(kept) == sorted(["tests"] + [name] * (made.status_code == 201))
 

@@ -8,6 +8,7 @@ import socket
 import stat
 import sys
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 from tests.spindle.examples import example_scores
-from tests.spindle.service.belongings import with_jobs
+from tests.spindle.service.belongings import MARK, give, with_jobs
 from tests.spindle.service.recording_files import edf_bytes
 
 from spindle.cli import main
-from spindle.errors import RecordingError, RemoteError, SettingError
+from spindle.errors import ModelError, RecordingError, RemoteError, SettingError
 from spindle.remote import Client, sending
 from spindle.remote.memory import ADDRESS, TOKEN, login_file
 from spindle.service.app import create_app
@@ -240,6 +241,21 @@ def test_a_recording_is_found_by_name_if_there_is_one(client: Client, recording:
     client.upload(tmp_path / "other" / "mouse 07.edf")
     with pytest.raises(RecordingError, match="2 recordings named mouse 07"):
         client.recording("mouse 07")
+
+
+def test_cohorts_and_models_are_there_too(client: Client, ann: TestClient, context: Context, tmp_path: Path) -> None:
+    ids = give(context, client.me()["id"])
+    assert [one["id"] for one in client.cohorts()] == [ids["cohort"]]
+    assert [one["id"] for one in client.models()] == ["starter", ids["model"]]
+    assert client.model(f"{MARK} model")["id"] == client.model(ids["model"])["id"] == ids["model"]
+    with pytest.raises(ModelError, match="no model large"):
+        client.model("large")
+    archive = client.download_cohort(ids["cohort"], tmp_path / "cohort.zip")
+    with zipfile.ZipFile(archive) as found:
+        assert any(name.endswith("analysis.html") for name in found.namelist())
+    assert client.analyze(ids["cohort"])["kind"] == "analyze"
+    client.delete(ids["recording"])
+    assert list(client.recordings()) == []
 
 
 def test_lists_of_several_pages_are_given_whole(

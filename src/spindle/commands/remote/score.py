@@ -15,7 +15,7 @@ class Arguments:
     """Scoring."""
 
     recordings: tuple[str, ...] = argument("RECORDING", "name or id of a recording that is there")
-    model: str = option("starter", "id of a model, or starter", metavar="MODEL")
+    model: str = option("starter", "name or id of a model that is there", metavar="MODEL")
     artifact_threshold: float = option(
         0.5, "an epoch whose probability of artifact is higher is one", metavar="PROBABILITY"
     )
@@ -26,10 +26,10 @@ def run(arguments: Arguments) -> int:
     """Have recordings scored on the service, whether you stay or not."""
     failed = 0
     with client() as service:
+        model = "starter" if arguments.model == "starter" else service.model(arguments.model)["id"]
         recordings = [service.recording(name) for name in arguments.recordings]
         jobs = [
-            service.score(one["id"], model=arguments.model, artifact_threshold=arguments.artifact_threshold)
-            for one in recordings
+            service.score(one["id"], model=model, artifact_threshold=arguments.artifact_threshold) for one in recordings
         ]
         for recording, job in zip(recordings, jobs, strict=True):
             if not arguments.wait:

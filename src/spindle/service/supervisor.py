@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -117,12 +118,19 @@ def serve(settings: ServiceSettings, slots: int | None, *, say: Callable[[str], 
     settings = replace(settings, web=with_port(settings.web))
     link = prepare(settings)
     address = settings.web.address or address_of(settings.web)
-    say(f"SPINDLE is at {address}")
-    if link is not None:
-        say(f"Nobody has an account yet. Make the first one, within a week: {address.rstrip('/')}/welcome/{link}")
     supervisor = Supervisor()
     supervisor.keep("web", WEB, {"settings": to_words(settings)})
     keep_workers(supervisor, settings, slots)
+
+    def tell_once_it_answers() -> None:
+        host, port = urlsplit(address_of(settings.web)).hostname, settings.web.port
+        while not _answers(str(host), port):
+            time.sleep(LOOK_S)
+        say(f"SPINDLE is at {address}")
+        if link is not None:
+            say(f"Nobody has an account yet. Make the first one, within a week: {address.rstrip('/')}/welcome/{link}")
+
+    threading.Thread(target=tell_once_it_answers, daemon=True).start()
     supervisor.run()
 
 
@@ -185,6 +193,14 @@ def address_of(web: WebOptions) -> str:
     """Return the address for a browser on this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(web.host, f"[{web.host}]" if ":" in web.host else web.host)
     return f"http://{host}:{web.port}"
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _reason(error: SQLAlchemyError) -> str:

@@ -78,7 +78,6 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def make_the_first_account(page: Any, served: Served) -> None:
-    served.ask("/health")
     page.goto(served.link)
     page.fill("[name=name]", "ann")
     page.fill("[name=password]", PASSWORD)
@@ -164,7 +163,6 @@ def test_every_page_fits_its_window_and_complains_of_nothing(page: Any, served: 
 
 
 def test_everything_can_be_reached_with_the_keyboard(page: Any, served: Served) -> None:
-    served.ask("/health")
     page.goto(served.link)
     page.keyboard.type("ann")  # the first field has the keyboard already
     page.keyboard.press("Tab")

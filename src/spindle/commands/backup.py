@@ -32,7 +32,7 @@ def run(arguments: Arguments, storage: StorageOptions) -> int:
 
     with progress_bar() as bar:
         kept = backup(storage, arguments.file, progress=bar)
-    say(f"{arguments.file} holds {kept.rows:,} rows and {kept.files:,} files of {decimal(kept.size_bytes)}.")
+    say(f"{arguments.file} is complete: {decimal(kept.size_bytes)} in files ({kept.files:,}), and {kept.rows:,} rows.")
     if kept.missed:
-        say(f"{kept.missed:,} files were deleted by their owners meanwhile.")
+        say(f"Files that were deleted by their owners meanwhile: {kept.missed:,}.")
     return 0

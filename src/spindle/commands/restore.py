@@ -31,7 +31,7 @@ def run(arguments: Arguments, storage: StorageOptions) -> int:
 
     with progress_bar() as bar:
         kept = restore(storage, arguments.file, progress=bar)
-    say(f"{kept.rows:,} rows and {kept.files:,} files of {decimal(kept.size_bytes)} are back.")
+    say(f"Everything is back: {decimal(kept.size_bytes)} in files ({kept.files:,}), and {kept.rows:,} rows.")
     if kept.requeued:
-        say(f"{kept.requeued:,} jobs that were running begin again.")
+        say(f"Jobs that were running, and begin again: {kept.requeued:,}.")
     return 0

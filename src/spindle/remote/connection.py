@@ -18,8 +18,10 @@ PATIENCE_S = 300.0
 
 PAGE = 200
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
-AGAIN = frozenset({429, 502, 503, 504})
-"""Answers of a service that is busy, or of a proxy before one that starts again."""
+AGAIN = frozenset({429, 503})
+"""Answers of a service that is busy: nothing was done."""
+LOST = frozenset({502, 504})
+"""Answers of a proxy that has no answer itself, as while the service starts again."""
 
 
 class Connection:
@@ -46,15 +48,11 @@ class Connection:
     def ask(self, method: str, path: str, **sent: Any) -> Any:
         """Ask, and return what is answered, as Python's own types; None where nothing is.
 
-        What changes something is asked once, because its answer may have been lost, and everything else again.
+        Where there is no answer, what changes something may have been done, and is not asked again.
         Errors: RemoteError with the service's sentence.
         """
-        patient = method in ("GET", "HEAD")
-        answer = (
-            self.patiently(lambda: self.http.request(method, path, **sent))
-            if patient
-            else self._once(lambda: self.http.request(method, path, **sent))
-        )
+        harmless = method in ("GET", "HEAD")
+        answer = self.patiently(lambda: self.http.request(method, path, **sent), if_lost=harmless)
         check(answer, self.address)
         return json_of(answer, self.address) if answer.content and answer.status_code != 204 else None
 
@@ -68,18 +66,20 @@ class Connection:
                 return
             cursor = {"cursor": page["next"]}
 
-    def patiently(self, request: Callable[[], httpx.Response]) -> httpx.Response:
-        """Ask until there is an answer that is neither "later" nor none at all. Errors: RemoteError."""
+    def patiently(self, request: Callable[[], httpx.Response], *, if_lost: bool = True) -> httpx.Response:
+        """Ask until there is an answer that is not "later"; `if_lost`, also when none came. Errors: RemoteError."""
+        again = AGAIN | LOST if if_lost else AGAIN
         deadline, pause_s = time.monotonic() + self.patience_s, FIRST_PAUSE_S
         while True:
             answer: httpx.Response | None = None
             try:
                 answer = request()
-                if answer.status_code not in AGAIN:
+                if answer.status_code not in again:
                     return answer
-                wait_s = max(pause_s, float(answer.headers.get("Retry-After", 0) or 0))
+                told = answer.headers.get("Retry-After", "")
+                wait_s = max(pause_s, float(told) if told.isdecimal() else 0.0)
             except httpx.TransportError as error:
-                if time.monotonic() + pause_s > deadline:
+                if not if_lost or time.monotonic() + pause_s > deadline:
                     raise self.unreachable(error) from None
                 wait_s = pause_s
             if answer is not None and time.monotonic() + wait_s > deadline:
@@ -90,12 +90,6 @@ class Connection:
     def unreachable(self, error: httpx.TransportError) -> RemoteError:
         """Say that there is no answer."""
         return RemoteError(f"{self.address} does not answer: {str(error) or type(error).__name__}.")
-
-    def _once(self, request: Callable[[], httpx.Response]) -> httpx.Response:
-        try:
-            return request()
-        except httpx.TransportError as error:
-            raise self.unreachable(error) from None
 
 
 def check(answer: httpx.Response, address: str) -> None:

@@ -15,11 +15,11 @@ from pathlib import Path
 import httpx
 
 from spindle.errors import RecordingError, RemoteError
-from spindle.remote.connection import AGAIN, FIRST_PAUSE_S, LONGEST_PAUSE_S, Connection, Json, check
+from spindle.remote.connection import AGAIN, FIRST_PAUSE_S, LONGEST_PAUSE_S, LOST, Connection, Json, check
 
 PIECE = 8 * 2**20
 VERSION = {"Tus-Resumable": "1.0.0"}
-LATER = AGAIN | {409, 423, 460}
+LATER = AGAIN | LOST | {409, 423, 460}
 """Answers after which the service is asked where to go on: another offset, a piece still being written or damaged."""
 
 Progress = Callable[[str, float, str], None]

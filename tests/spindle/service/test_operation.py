@@ -183,9 +183,9 @@ def test_the_commands_say_what_they_did(
     place = ["--data", storage.data, *(["--database", storage.database] if storage.database else [])]
     file = str(tmp_path / "all.zip")
     assert main(["backup", file, *place]) == 0
-    assert "4 files" in capsys.readouterr().out
+    assert "in files (4)" in capsys.readouterr().out
     assert main(["restore", file, "--data", str(tmp_path / "elsewhere")]) == 0
-    assert "are back" in capsys.readouterr().out
+    assert "is back" in capsys.readouterr().out
     with opened(in_sqlite(tmp_path)).database.reading() as session:
         assert session.get(Account, ids["account"]) is not None
 

@@ -352,3 +352,9 @@ def test_a_job_that_failed_is_waited_for_and_said(
     assert main(["remote", "score", "mouse 07", "--wait"]) == 2
     worker.join()
     assert "mouse 07.edf was not scored: The recording is too short." in capsys.readouterr().err
+
+
+def test_a_busy_service_is_asked_again(served: Served, token: str, context: Context) -> None:
+    object.__setattr__(served.context.requests, "per_minute", 120)
+    with Client(served.address, token) as hasty:
+        assert {hasty.me()["name"] for _ in range(125)} == {"ann"}

@@ -35,6 +35,7 @@ def test_a_process_that_is_killed_is_there_again(served: Served) -> None:
     assert served.process.poll() is None
 
 
+@pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_the_service(served: Served, number: int) -> None:
     served.ask("/health")
@@ -47,6 +48,7 @@ def test_no_process_outlives_the_service(served: Served, number: int) -> None:
     assert psutil.wait_procs(family, timeout=30)[1] == []
 
 
+@pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
 def test_nothing_but_the_web_program_listens(served: Served) -> None:
     served.ask("/health")
     served.named("child")

@@ -106,21 +106,18 @@ def test_work_is_done_in_one_attempt_and_what_it_says_is_kept(service: Service) 
     assert lines == ["The first line.", "The last line."]
 
 
-@pytest.mark.parametrize(
-    ("do", "problem"),
-    [
-        ("mistake", "mouse.edf holds no signal."),
-        ("no memory", NO_MEMORY),
-        ("no room", NO_ROOM),
-        ("no file", GONE),
-    ],
-)
-def test_what_is_wrong_with_a_job_is_its_problem_and_no_reason_to_try_again(
-    service: Service, do: str, problem: str
-) -> None:
+def test_what_is_wrong_with_a_job_is_its_problem_and_no_reason_to_try_again(service: Service) -> None:
+    problems = {
+        "mistake": "mouse.edf holds no signal.",
+        "no memory": NO_MEMORY,
+        "no room": NO_ROOM,
+        "no file": GONE,
+    }
     service.start_worker()
-    job = service.wait(service.submit(do))
-    assert (job.state, job.problem, job.attempt) == (JobState.FAILED, problem, 1)
+    jobs = {do: service.submit(do) for do in problems}
+    for do, problem in problems.items():
+        job = service.wait(jobs[do])
+        assert (job.state, job.problem, job.attempt) == (JobState.FAILED, problem, 1)
 
 
 def test_a_poison_job_fails_with_its_reason_and_the_next_one_is_done(service: Service) -> None:
@@ -217,6 +214,7 @@ def test_a_job_that_was_never_handed_over_is_found_by_a_worker(service: Service)
     assert service.wait("f" * 32).state == JobState.DONE
 
 
+@pytest.mark.parametrize("storage", ["sqlite"], indirect=True)
 def test_a_worker_listens_at_no_port(service: Service) -> None:
     worker = service.start_worker()
     service.wait(service.submit("good"))
@@ -224,9 +222,8 @@ def test_a_worker_listens_at_no_port(service: Service) -> None:
     assert [one for process in family for one in process.net_connections() if one.status == psutil.CONN_LISTEN] == []
 
 
+@pytest.mark.parametrize("storage", ["postgresql"], indirect=True)
 def test_a_lost_connection_to_the_database_only_delays(service: Service) -> None:
-    if service.context.database.is_sqlite:
-        pytest.skip("a file is not lost")
     service.start_worker()
     jobs = [service.submit("long", seconds=2) for _ in range(2)]
     service.wait(jobs[0], lambda job: job.state == JobState.RUNNING)

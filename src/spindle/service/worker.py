@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, ParamSpec, TypeVar
@@ -176,30 +176,31 @@ def _ending_of(message: dict[str, Any]) -> Ending | None:
 
 
 class Upkeep:
-    """What some worker has to do from time to time for all of them."""
+    """What some worker has to do from time to time for all of them; who holds the lock `name` does it."""
 
-    def __init__(self, jobs: Jobs, executor: Executor, lives: Lives, tidy_up: Callable[[], None]) -> None:
+    def __init__(self, lives: Lives, name: str, tasks: Sequence[tuple[float, Callable[[], object]]]) -> None:
         self._lives = lives
-        self._tasks: list[tuple[float, Callable[[], object]]] = [
-            (TAKE_OVER_S, executor.take_over),
-            (RESUBMIT_S, jobs.resubmit_lost),
-            (TIDY_S, executor.prune),
-            (TIDY_S, tidy_up),
-        ]
-        self._due_s = [0.0] * len(self._tasks)
+        self._name = name
+        self._tasks = tasks
+        self._due_s = [0.0] * len(tasks)
 
     def do(self) -> None:
         """Do what is due; what cannot be done now is done at the next time."""
         try:
             if not self._lives.keep():
                 _log.warning("this worker's locks are held by another process")
-            with held(self._lives, "upkeep") as mine:
+            with held(self._lives, self._name) as mine:
                 for place, (every_s, task) in enumerate(self._tasks if mine else ()):
                     if time.monotonic() >= self._due_s[place]:
                         self._due_s[place] = time.monotonic() + every_s
                         task()
         except (QueueUnreachable, SQLAlchemyError, OSError) as error:
-            _log.warning("upkeep waits: %s", type(error).__name__)
+            _log.warning("%s waits: %s", self._name, type(error).__name__)
+
+    def do_until(self, stopping: threading.Event) -> None:
+        """Look every two seconds whether something is due."""
+        while not stopping.wait(TAKE_OVER_S):
+            self.do()
 
 
 def work(settings: ServiceSettings, threads: int, stopping: threading.Event, child: tuple[str, ...]) -> None:
@@ -225,9 +226,15 @@ def work(settings: ServiceSettings, threads: int, stopping: threading.Event, chi
     executor.start(run)
     children.prepare()
     _log.info("worker %s is ready", executor.name)
-    upkeep = Upkeep(jobs, executor, lives, lambda: tidy(database, store, settings.limits.keep_days))
-    while not stopping.wait(TAKE_OVER_S):
-        upkeep.do()
+    tidying = Upkeep(
+        lives,
+        "tidying",
+        [(TIDY_S, executor.prune), (TIDY_S, lambda: tidy(database, store, settings.limits.keep_days))],
+    )
+    # By itself: a large store takes its time, and jobs of the dead must not wait for that.
+    threading.Thread(target=tidying.do_until, args=(stopping,), name="tidying", daemon=True).start()
+    upkeep = Upkeep(lives, "upkeep", [(TAKE_OVER_S, executor.take_over), (RESUBMIT_S, jobs.resubmit_lost)])
+    upkeep.do_until(stopping)
     # Its lock is set free once the job was put back, or after a while in any case.
     runner.busy.acquire(timeout=ENDING_S)
     children.close()

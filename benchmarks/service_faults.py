@@ -33,7 +33,10 @@ import numpy as np
 import psutil
 from sqlalchemy import create_engine, func, select, text
 
-from benchmarks.score_day import in_a_process_of_its_own
+try:
+    from benchmarks.score_day import in_a_process_of_its_own
+except ModuleNotFoundError:  # started by its path: python benchmarks/NAME.py
+    from score_day import in_a_process_of_its_own
 from latentia.training.record import hardware
 from spindle.options import SimulationOptions
 from spindle.scores import Scores

@@ -36,7 +36,10 @@ import httpx
 import numpy as np
 import psutil
 
-from benchmarks.score_day import in_a_process_of_its_own
+try:
+    from benchmarks.score_day import in_a_process_of_its_own
+except ModuleNotFoundError:  # started by its path: python benchmarks/NAME.py
+    from score_day import in_a_process_of_its_own
 from latentia.training.record import hardware
 from spindle.options import SimulationOptions
 from spindle.service import accounts

@@ -63,10 +63,13 @@ class Incoming:
 
     def new_part(self, key: str) -> Path:
         """Make an empty part file, which needs no upload where a file arrives in one piece."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         part = self._folder / f"{key}.part"
-        part.touch()
-        return part
+        while True:
+            # A sweep may take the folder away while it is still empty, between any two of these steps.
+            with suppress(FileNotFoundError, FileExistsError):
+                self._folder.mkdir(parents=True, exist_ok=True)
+                part.touch()
+                return part
 
     def find(self, key: str) -> Upload | None:
         """Find an upload that is not over."""
@@ -80,7 +83,7 @@ class Incoming:
 
     def unfinished(self) -> list[Upload]:
         """List what has not become a recording."""
-        found = (self.find(path.stem) for path in sorted(self._folder.glob("*.json")))
+        found = (self.find(path.stem) for path in sorted(_inside(self._folder)) if path.suffix == ".json")
         return [upload for upload in found if upload is not None and upload.recording_id is None]
 
     def part(self, upload: Upload) -> Path:
@@ -151,7 +154,7 @@ def sweep(files: FileStore) -> None:
     """Delete what is over: uploads that nobody goes on with, and part files of programs that died."""
     for folder in _root(files).glob("*"):
         incoming = Incoming(files, folder.name)
-        for path in folder.glob("*"):
+        for path in _inside(folder):
             key = path.name.lstrip(".").partition(".")[0].partition("-")[0]
             with suppress(FileNotFoundError):
                 age = now() - datetime.fromtimestamp(path.stat().st_mtime, UTC)
@@ -160,6 +163,13 @@ def sweep(files: FileStore) -> None:
         # A folder in which something still is stays.
         with suppress(OSError):
             folder.rmdir()
+
+
+def _inside(folder: Path) -> list[Path]:
+    # Another sweep may take the folder away meanwhile.
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return list(folder.glob("*"))
+    return []
 
 
 def _root(files: FileStore) -> Path:

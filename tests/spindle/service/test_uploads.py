@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -228,3 +229,16 @@ def test_requests_that_tus_does_not_know_are_refused(ann: TestClient, edf: bytes
     assert piece(ann, place, 0, edf, **{"Upload-Checksum": "crc32 AAAA"}).status_code == 400
     told = ann.options(UPLOADS)
     assert (told.status_code, told.headers["Tus-Extension"]) == (204, "creation,expiration,checksum,termination")
+
+
+def test_uploads_that_begin_while_others_are_swept_away_all_begin(context: Context) -> None:
+    def begin_and_discard(number: int) -> int:
+        incoming = Incoming(context.files, f"{number % 3:032x}")
+        for _ in range(60):
+            sweep(context.files)
+            incoming.unfinished()
+            incoming.remove(incoming.begin("mouse.edf", 10))
+        return 60
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(begin_and_discard, range(6))) == 360

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,6 @@ from typing import Any
 from sqlalchemy import select
 
 from spindle.service.context import Context
-from spindle.service.jobs import Jobs
 from spindle.service.tables import (
     ApiToken,
     Cohort,
@@ -31,24 +28,6 @@ from spindle.service.tables import (
 
 MARK = "annssecret"
 EPOCHS = 10
-
-
-class QuietQueue:
-    """Takes jobs, and has nobody who works at them."""
-
-    def put(self, job_id: str, owner_id: str) -> None:
-        pass
-
-    def without_worker(self, job_ids: Sequence[str]) -> set[str]:
-        return set()
-
-    def put_again(self, job_id: str, owner_id: str) -> None:
-        pass
-
-
-def with_jobs(context: Context) -> Context:
-    """The same parts, with jobs that wait for ever."""
-    return replace(context, jobs=Jobs(context.database, QuietQueue()))
 
 
 def give(context: Context, account_id: str) -> dict[str, str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from typing import Any
 
 import psutil
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
@@ -30,6 +33,7 @@ from spindle.service.limits import RateLimit
 from spindle.service.settings import LimitOptions, ServiceSettings, StorageOptions, WebOptions
 from spindle.service.tables import Account, Role
 
+from .browsing import CHROMIUM, FLAGS, is_elsewhere
 from .serving import Served
 
 POSTGRES = os.environ.get("LATENTIA_POSTGRES", "postgresql+psycopg://root@127.0.0.1:5432/postgres")
@@ -207,3 +211,34 @@ def served(storage: StorageOptions) -> Iterator[Served]:
     made.process.kill()
     made.process.wait()
     psutil.wait_procs(family, timeout=30)
+
+
+@pytest.fixture
+def base(app: Any) -> Iterator[str]:
+    """Where the service answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def browser(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A browser's window, as wide as a test wants it, with what went wrong in it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = chromium.new_page(
+            viewport={"width": getattr(request, "param", 1280), "height": 900}, accept_downloads=True
+        )
+        page.problems = []
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.on("console", lambda said: page.problems.append(said.text) if said.type == "error" else None)
+        page.on("request", lambda asked: page.problems.append(asked.url) if is_elsewhere(asked.url) else None)
+        yield page
+        chromium.close()

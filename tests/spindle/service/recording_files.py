@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from spindle.edf import write_edf
 from spindle.recording import Channel
 from spindle.service.context import Context
-from spindle.service.jobs import Jobs
-from spindle.service.tables import Job, Recording
+from spindle.service.tables import Recording
 
 
 def edf_bytes(folder: Path, labels: tuple[str, ...] = ("EEG1", "EEG2", "EMG"), *, seed: int = 0, s: int = 40) -> bytes:
@@ -21,27 +19,6 @@ def edf_bytes(folder: Path, labels: tuple[str, ...] = ("EEG1", "EEG2", "EMG"), *
     path = folder / f"made-{seed}.edf"
     write_edf(path, channels)
     return path.read_bytes()
-
-
-class FakeJobs(Jobs):
-    """Writes down what is to be done, and does nothing."""
-
-    def __init__(self, database: Any) -> None:
-        self.database = database
-        self.cancelled: list[str] = []
-
-    def submit(self, owner_id: str, kind: str, *, title: str, request: dict[str, Any], **more: Any) -> Job:
-        with self.database.writing() as session:
-            job = Job(owner_id=owner_id, kind=kind, title=title, request=request, **more)
-            session.add(job)
-        return job
-
-    def cancel(self, owner_id: str, job_id: str) -> None:
-        self.cancelled.append(job_id)
-        with self.database.writing() as session:
-            job = session.get(Job, job_id)
-            assert job.owner_id == owner_id
-            job.state = "cancelled"
 
 
 def nothing_left(context: Context) -> bool:

@@ -1,15 +1,9 @@
-"""The whole service, started by its one command and used in a real browser, from the first account to the figures.
-
-Without Chromium this is skipped, unless `LATENTIA_REQUIRE_BROWSER` is set.
-"""
+"""The whole service, started by its one command and used in a real browser, from the first account to the figures."""
 
 from __future__ import annotations
 
 import csv
-import os
-import shutil
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,37 +11,20 @@ import pytest
 
 import spindle
 
+from .browsing import needs_chromium
 from .conftest import PASSWORD
 from .serving import Served
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
 PATIENCE_MS = 240_000
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("LATENTIA_REQUIRE_BROWSER"), reason="there is no Chromium"
-)
+pytestmark = needs_chromium
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> Iterator[Any]:
-    """A browser's window, and everything that went wrong in it."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS, downloads_path=tmp_path / "downloads")
-        window = chromium.new_page(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-        window.set_default_timeout(PATIENCE_MS)
-        window.problems = []
-        window.on("pageerror", lambda error: window.problems.append(str(error)))
-        window.on("console", lambda said: window.problems.append(said.text) if said.type == "error" else None)
-        window.on("request", lambda asked: window.problems.append(asked.url) if is_elsewhere(asked.url) else None)
-        yield window
-        chromium.close()
-
-
-def is_elsewhere(url: str) -> bool:
-    return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
+def page(browser: Any) -> Any:
+    """A browser's window that waits for jobs."""
+    browser.set_default_timeout(PATIENCE_MS)
+    return browser
 
 
 def ready(page: Any) -> None:

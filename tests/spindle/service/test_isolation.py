@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
-from tests.spindle.service.belongings import MARK, everything, give, names, with_jobs
+from tests.spindle.service.belongings import MARK, everything, give, names
 from tests.spindle.service.document import Operation, operations
 
 from spindle.service import watch
@@ -49,11 +49,6 @@ def ask(client: TestClient, operation: Operation, known: dict[str, str]) -> Resp
         sent, headers["Content-Type"] = {"content": b"bytes"}, "application/offset+octet-stream"
     path = path_of(operation, known)
     return client.request(operation.method, path, params=operation.query(known), headers=headers, **sent)
-
-
-@pytest.fixture
-def context(context: Context) -> Context:
-    return with_jobs(context)
 
 
 @pytest.fixture

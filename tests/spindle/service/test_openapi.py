@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from tests.spindle.service.belongings import give, names, with_jobs
+from tests.spindle.service.belongings import give, names
 from tests.spindle.service.document import Operation, operations
 
 from spindle.service.context import Context
@@ -36,11 +36,6 @@ UNTRIED = {"sign_out", "revoke_token", "change_password"}
 def plain(context: object, value: Any) -> bytes:
     """A piece of an upload is bytes as they are."""
     return getattr(value, "data", None) or str(value).encode()
-
-
-@pytest.fixture
-def context(context: Context) -> Context:
-    return with_jobs(context)
 
 
 @pytest.fixture

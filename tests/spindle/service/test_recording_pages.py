@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from tests.spindle.service.recording_files import FakeJobs, edf_bytes
-
-from spindle.service.context import Context
-
-
-@pytest.fixture
-def context(context: Context) -> Context:
-    """The service with a queue that does nothing."""
-    return replace(context, jobs=FakeJobs(context.database))
+from tests.spindle.service.recording_files import edf_bytes
 
 
 @pytest.fixture

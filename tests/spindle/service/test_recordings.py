@@ -7,7 +7,6 @@ import errno
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
-from tests.spindle.service.recording_files import FakeJobs, edf_bytes, files_of, nothing_left
+from tests.spindle.service.recording_files import edf_bytes, files_of, nothing_left
 
 from spindle.edf import read_edf, write_edf
 from spindle.errors import RecordingError
@@ -27,12 +26,6 @@ from spindle.service.recordings import clean_name
 from spindle.service.tables import Account, AuditEntry, Job, LabelFile, Model, Recording, Scoring
 
 PUT = "/api/v1/recordings"
-
-
-@pytest.fixture
-def context(context: Context) -> Context:
-    """The service with a queue that does nothing."""
-    return replace(context, jobs=FakeJobs(context.database))
 
 
 @pytest.fixture
@@ -354,7 +347,6 @@ def test_deleting_deletes_all_that_belongs_to_a_recording(context: Context, ann:
     source.write_bytes(b"scores")
     context.files.put(source, f"scorings/{scoring.id}/scores.npz")
     assert ann.delete(f"{PUT}/{made['id']}").status_code == 204
-    assert context.jobs.cancelled == [job["id"]]
     assert nothing_left(context)
     with context.database.reading() as session:
         for table in (Recording, LabelFile, Job, Scoring):

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from tests.spindle.service import test_scoring_page as in_a_browser
+from tests.spindle.service.browsing import needs_chromium
 from tests.spindle.service.conftest import PASSWORD
-from tests.spindle.service.recording_files import FakeJobs, edf_bytes, nothing_left
+from tests.spindle.service.recording_files import edf_bytes, nothing_left
 
 from spindle.service.context import Context
-from spindle.service.tables import Job, JobLine
+from spindle.service.jobs import Standing
+from spindle.service.tables import Job, JobKind, JobLine, JobState
 
-pytestmark = in_a_browser.pytestmark
-base, browser = in_a_browser.base, in_a_browser.browser
+pytestmark = needs_chromium
 
 REFUSED = "422"
 """A browser says in its console that a request was refused, as here a file that is none."""
-
-
-@pytest.fixture
-def context(context: Context) -> Context:
-    """The service with a queue that does nothing."""
-    return replace(context, jobs=FakeJobs(context.database))
 
 
 @pytest.fixture
@@ -155,7 +148,8 @@ def test_channels_are_chosen_before_scoring_and_everything_is_deleted(
 def test_a_job_shows_how_far_it_is_what_it_said_and_is_stopped(
     context: Context, ann: Any, base: str, page: Any
 ) -> None:
-    job = context.jobs.submit(ann.account_id, "score", title="Score mouse07.edf", request={}, state="running")
+    job = context.jobs.submit(ann.account_id, JobKind.SCORE, title="Score mouse07.edf", request={})
+    begun = context.jobs.begin(job.id)
     page.goto(f"{base}/jobs")
     page.locator(".job .state.running").wait_for()
     with context.database.writing() as session:
@@ -166,6 +160,9 @@ def test_a_job_shows_how_far_it_is_what_it_said_and_is_stopped(
     page.get_by_text("Log", exact=True).click()
     page.get_by_text("Took 'EEG1' as EEG.").wait_for()
     page.get_by_role("button", name="Cancel").click()
+    while context.jobs.standing(begun) is not Standing.CANCEL:
+        page.wait_for_timeout(50)
+    context.jobs.finish(begun, JobState.CANCELLED)
     page.locator(".job .state.cancelled").wait_for()
     assert fits(page)
     assert page.problems == []

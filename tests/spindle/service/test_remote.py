@@ -17,7 +17,7 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 from tests.spindle.examples import example_scores
-from tests.spindle.service.belongings import MARK, give, with_jobs
+from tests.spindle.service.belongings import MARK, give
 from tests.spindle.service.recording_files import edf_bytes
 
 from spindle.cli import main
@@ -64,7 +64,7 @@ class Served:
 
 @pytest.fixture
 def served(context: Context) -> Iterator[Served]:
-    found = Served(with_jobs(context))
+    found = Served(context)
     yield found
     found.end()
 

@@ -1,67 +1,21 @@
-"""The page of a scoring in a real browser: what is seen, selected, corrected and moved.
-
-Without Chromium these tests are skipped, unless `LATENTIA_REQUIRE_BROWSER` is set.
-"""
+"""The page of a scoring in a real browser: what is seen, selected, corrected and moved."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi.testclient import TestClient
 from tests.spindle.examples import example_scores
 
 from spindle.service.context import Context
 from spindle.service.tables import Scoring
 
+from .browsing import needs_chromium
 from .conftest import PASSWORD
 from .test_scorings import EPOCHS, keep
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("LATENTIA_REQUIRE_BROWSER"), reason="there is no Chromium"
-)
-
-
-@pytest.fixture
-def base(app: Any) -> Iterator[str]:
-    """Where the service answers."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
-
-
-@pytest.fixture
-def browser(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A browser's window, as wide as a test wants it, with what went wrong in it."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = chromium.new_page(viewport={"width": getattr(request, "param", 1280), "height": 900})
-        page.problems = []
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.on("console", lambda said: page.problems.append(said.text) if said.type == "error" else None)
-        page.on("request", lambda asked: page.problems.append(asked.url) if _is_elsewhere(asked.url) else None)
-        yield page
-        chromium.close()
-
-
-def _is_elsewhere(url: str) -> bool:
-    return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
+pytestmark = needs_chromium
 
 
 @pytest.fixture

@@ -9,14 +9,13 @@ import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
-from tests.spindle.service.recording_files import FakeJobs, edf_bytes, files_of, nothing_left
+from tests.spindle.service.recording_files import edf_bytes, files_of, nothing_left
 
 from spindle.service import receiving
 from spindle.service.context import Context
@@ -25,12 +24,6 @@ from spindle.service.uploads import KEPT_FOR, Incoming, sweep
 
 UPLOADS = "/api/v1/uploads"
 TUS = {"Tus-Resumable": "1.0.0"}
-
-
-@pytest.fixture
-def context(context: Context) -> Context:
-    """The service with a queue that does nothing."""
-    return replace(context, jobs=FakeJobs(context.database))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from datetime import UTC, datetime
 
@@ -20,7 +21,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from spindle.service.guard import InContext
 from spindle.service.tables import Job, JobState
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
 router = APIRouter(include_in_schema=False)
+_PLACE = re.compile(r"{(\w+)(?::\w+)?}")
 _log = logging.getLogger("spindle.service")
 
 
@@ -66,13 +70,14 @@ class Watch:
         finally:
             seconds = time.perf_counter() - started
             route = _route_of(scope)
-            self.metrics.requests.labels(scope["method"], route, status).inc()
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            self.metrics.requests.labels(method, route, status).inc()
             self.metrics.seconds.labels(route).observe(seconds)
             _log.info(
                 json.dumps(
                     {
                         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                        "method": scope["method"],
+                        "method": method,
                         "route": route,
                         "status": status,
                         "ms": round(seconds * 1000, 1),
@@ -104,10 +109,13 @@ def metrics(request: Request, context: InContext) -> PlainTextResponse:
 
 
 def _route_of(scope: Scope) -> str:
-    """Name the route without what its user filled in, so that there are few of them and none names anything."""
-    if "endpoint" not in scope:
-        return "none"
-    path = str(scope["path"])
-    for name, value in scope.get("path_params", {}).items():
-        path = path.replace(str(value), f"{{{name}}}")
-    return path
+    """Name the route without what its user filled in, so that there are few of them and none names anything.
+
+    A counter is kept for each name as long as the program lives: strangers must not be able to make new ones.
+    """
+    path, template = str(scope["path"]), str(getattr(scope.get("route"), "path", ""))
+    if not template or "endpoint" not in scope:
+        return "static" if path.startswith("/static/") else "none"
+    filled = _PLACE.sub(lambda found: str(scope.get("path_params", {}).get(found[1])), template)
+    # A route may not know what its router was included under.
+    return path.removesuffix(filled) + template if path.endswith(filled) else template

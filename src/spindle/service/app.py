@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spindle.service import watch
 from spindle.service.api import ROUTERS
+from spindle.service.bodies import BoundedBodies
 from spindle.service.context import Context
 from spindle.service.openapi import describe_problems, operation_name
 from spindle.service.pages import ROUTERS as PAGES
@@ -86,6 +87,7 @@ def create_app(context: Context) -> FastAPI:
     app.include_router(watch.router)
     app.mount("/static/bokeh", StaticFiles(directory=bokeh_folder()), name="bokeh")
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.add_middleware(BoundedBodies)
     app.add_middleware(watch.Watch, metrics=app.state.metrics)
     app.add_middleware(SafeHeaders, secure=context.settings.web.is_secure)
     return app

@@ -14,6 +14,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from spindle.service.bodies import take_a_file
 from spindle.service.problems import Problem
 
 BLOCK_BYTES = 2**20
@@ -47,6 +48,7 @@ async def receive(request: Request, path: Path, *, most: int, too_many: str, sum
     What arrived stays in the file also where the rest does not come. Errors: Problem 413, with the sentence
     `too_many`, for more than `most` bytes; 400 and 408 for a sender who went away; 507 for a full disk.
     """
+    take_a_file(request)
     received = 0
     with full_disk_is_a_problem():
         writer = _Writer(path, sums)

@@ -1,0 +1,36 @@
+"""Bodies of requests: only files may be large, whoever sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from spindle.service.bodies import MOST_BYTES
+
+PIECES = 100
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain"])
+def test_nobody_can_fill_the_memory_with_one_request(nobody: TestClient, kind: str) -> None:
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(PIECES):
+            yield b"[" + b" " * (MOST_BYTES // 10)
+
+    answer = nobody.post("/api/v1/session", content=pieces(), headers={"Content-Type": kind})
+    assert answer.status_code == 413, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_words_of_a_usual_size_arrive(ann: TestClient) -> None:
+    padded = b'{"name": "mice"}' + b" " * (MOST_BYTES // 2)
+    assert ann.post("/api/v1/cohorts", content=padded, headers={"Content-Type": "application/json"}).status_code == 201
+
+
+def test_a_file_may_be_larger_than_words(ann: TestClient) -> None:
+    answer = ann.put("/api/v1/recordings", params={"name": "mouse.edf"}, content=b"0" * (MOST_BYTES + 1))
+    assert (answer.status_code, "EDF" in answer.json()["detail"]) == (422, True)
+    answer = ann.put("/api/v1/models", params={"name": "ours"}, content=b"0" * (MOST_BYTES + 1))
+    assert (answer.status_code, "SPINDLE model" in answer.json()["detail"]) == (422, True)

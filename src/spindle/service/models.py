@@ -42,7 +42,8 @@ def card_of(path: Path) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         raise ModelError("The model could not be checked in time; try again later.") from None
     try:
-        answer: dict[str, Any] = json.loads(done.stdout)
+        # A figure that is no number is none: not every database takes NaN in a record.
+        answer: dict[str, Any] = json.loads(done.stdout, parse_constant=lambda word: None)
     except ValueError:
         raise ModelError("The file is not a SPINDLE model: it cannot be read.") from None
     if "problem" in answer:

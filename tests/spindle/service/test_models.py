@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import threading
+import time
 from importlib import resources
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from httpx import ASGITransport, AsyncClient
 from safetensors.numpy import save
 
+from spindle.errors import ModelError
+from spindle.service.api import models as api
 from spindle.service.context import Context
-from spindle.service.tables import Job, LabelFile, Recording
+from spindle.service.files import FileStore
+from spindle.service.tables import Job, LabelFile, Model, Recording
 
 
 def labelled(context: Context, client: Any, name: str = "mouse.edf") -> dict[str, str]:
@@ -51,6 +60,50 @@ def test_a_file_that_is_no_model_is_refused_and_leaves_nothing(context: Context,
         assert (answer.status_code, "SPINDLE model" in answer.json()["detail"]) == (422, True)
     assert len(ann.get("/api/v1/models").json()) == 1
     assert list(context.files.scratch.iterdir()) == []
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(
+    context: Context, ann: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    content = (resources.files("spindle") / "models" / "starter.safetensors").read_bytes()
+    monkeypatch.setattr(FileStore, "put", full)
+    answer = ann.put("/api/v1/models", params={"name": "ours"}, content=content)
+    assert (answer.status_code, "full" in answer.json()["detail"]) == (507, True)
+    assert len(ann.get("/api/v1/models").json()) == 1
+    assert list(context.files.scratch.iterdir()) == []
+
+
+def test_models_are_checked_one_after_the_other(app: FastAPI, ann: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = []
+    working = threading.Semaphore(1)
+
+    def check(path: object) -> None:
+        at_once.append(not working.acquire(blocking=False))
+        time.sleep(0.05)
+        if not at_once[-1]:
+            working.release()
+        raise ModelError("It is not a SPINDLE model.")
+
+    monkeypatch.setattr(api, "card_of", check)
+
+    async def bring_several() -> list[int]:
+        async with AsyncClient(transport=ASGITransport(app), base_url="http://test", headers=ann.headers) as client:
+            made = (client.put("/api/v1/models", params={"name": "ours"}, content=b"model") for _ in range(4))
+            return [answer.status_code for answer in await asyncio.gather(*made)]
+
+    assert asyncio.run(bring_several()) == [422] * 4
+    assert at_once == [False] * 4
+
+
+def test_a_card_with_a_figure_that_is_no_number_is_shown(context: Context, ann: TestClient) -> None:
+    card = {"name": "ours", "created": "2026-11-27", "commit": "c", "data": "mice", "figures": {"kappa": None}}
+    with context.database.writing() as session:
+        session.add(Model(owner_id=ann.account_id, name="ours", file="models/m/m", card=card))  # type: ignore[attr-defined]
+    (_, shown) = ann.get("/api/v1/models").json()
+    assert shown["card"]["figures"] == {"kappa": None}
 
 
 def test_a_training_is_told_of_recordings_labels_and_where_to_start(context: Context, ann: TestClient) -> None:

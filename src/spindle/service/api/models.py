@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
@@ -19,6 +19,7 @@ from spindle.service.database import owned
 from spindle.service.guard import InContext, SignedIn, User, own
 from spindle.service.models import NOTHING, STARTER, card_of, model_request, starter_card
 from spindle.service.problems import Problem, not_found
+from spindle.service.receiving import full_disk_is_a_problem, receive
 from spindle.service.sending import send_file
 from spindle.service.tables import JobKind, LabelFile, Model, Recording, new_id
 
@@ -29,14 +30,16 @@ LARGEST = 500 * 2**20
 
 
 class ModelCard(BaseModel):
-    """What a model says of itself: `figures` are measured numbers, `notes` sentences on its limits."""
+    """What a model says of itself: `figures` are measured numbers, null where one could not be measured; `notes` are
+    sentences on its limits.
+    """
 
     model_config = ConfigDict(extra="ignore")
     name: str
     created: str
     commit: str
     data: str
-    figures: dict[str, float] = {}
+    figures: dict[str, float | None] = {}
     notes: list[str] = []
 
 
@@ -85,7 +88,7 @@ def train_model(wanted: Training, user: SignedIn, context: InContext) -> Job:
     return Job.model_validate(job)
 
 
-@router.put("", status_code=201, responses={413: {}, 422: {}})
+@router.put("", status_code=201, responses={400: {}, 408: {}, 413: {}, 422: {}, 507: {}})
 async def bring_model(
     request: Request, user: SignedIn, context: InContext, name: str = Query(min_length=1, max_length=200)
 ) -> ShownModel:
@@ -93,14 +96,9 @@ async def bring_model(
     key = new_id()
     with context.files.working_folder() as folder:
         path = folder / "model.safetensors"
-        size = 0
-        with path.open("wb") as file:
-            async for piece in request.stream():
-                size += len(piece)
-                if size > LARGEST:
-                    raise Problem(413, "This is larger than any SPINDLE model.")
-                await to_thread.run_sync(file.write, piece)
-        card = await to_thread.run_sync(card_of, path)
+        await receive(request, path, most=LARGEST, too_many="This is larger than any SPINDLE model.")
+        # One after the other: each takes a process that loads torch.
+        card = await to_thread.run_sync(card_of, path, limiter=_checking(request))
         row = Model(id=key, owner_id=user.id, name=name, file=f"models/{key}/model.safetensors", card=card)
         await to_thread.run_sync(_keep, context, user, row, path)
     return _shown(row)
@@ -132,10 +130,19 @@ def delete_model(model_id: str, user: SignedIn, context: InContext) -> None:
 
 
 def _keep(context: Context, user: User, row: Model, path: Any) -> None:
-    context.files.put(path, row.file)
+    with full_disk_is_a_problem():
+        context.files.put(path, row.file)
     with context.database.writing() as session:
         session.add(row)
         note(session, user.id, "model.bring", row.id)
+
+
+def _checking(request: Request) -> CapacityLimiter:
+    state = request.app.state
+    if not hasattr(state, "checking_models"):
+        state.checking_models = CapacityLimiter(1)
+    found: CapacityLimiter = state.checking_models
+    return found
 
 
 def _request(session: Session, user: User, wanted: Training) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import { follow, isFinal, progressOf, stateOf } from "./job.js";
 function card(model) {
   const figures = Object.entries(model.card.figures).map(([name, value]) =>
     element("tr", {}, element("td", {}, name.replaceAll("_", " ")),
-      element("td", { className: "number" }, value.toLocaleString(undefined, { maximumFractionDigits: 4 }))));
+      element("td", { className: "number" }, value?.toLocaleString(undefined, { maximumFractionDigits: 4 }) ?? "–")));
   const own = model.id !== "starter";
   return element("section", { className: "card" },
     element("h2", {}, model.name, own ? "" : " (comes with SPINDLE)"),

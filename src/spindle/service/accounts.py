@@ -14,7 +14,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from spindle.errors import SettingError
@@ -103,7 +103,7 @@ def make_account(session: Session, name: str, password: str, role: Role) -> Acco
     if not _NAME.fullmatch(name):
         raise SettingError("A name has 1 to 200 characters, without spaces, slashes and control characters.")
     check_password(password)
-    if session.scalar(select(func.count()).select_from(Account).where(func.lower(Account.name) == name.lower())):
+    if session.scalar(select(func.count()).select_from(Account).where(_is_called(name))):
         raise SettingError(f"There is an account '{name}' already; choose another name.")
     account = Account(name=name, password_hash=hash_password(password), role=role)
     session.add(account)
@@ -121,7 +121,7 @@ def check_password(password: str) -> None:
 
 def find_account(session: Session, name: str, password: str) -> Account | None:
     """Find the account that this name and password open; None where there is none, or it is closed."""
-    account = session.scalars(select(Account).where(func.lower(Account.name) == name.strip().lower())).one_or_none()
+    account = session.scalars(select(Account).where(_is_called(name.strip()))).one_or_none()
     fits = password_fits(password[:LONGEST_PASSWORD], account.password_hash if account else _NOBODY)
     return account if account is not None and fits and account.active else None
 
@@ -175,6 +175,11 @@ def account_of_token(session: Session, secret: str) -> tuple[Account, ApiToken] 
 def has_accounts(session: Session) -> bool:
     """Whether anybody has an account yet."""
     return session.scalar(select(Account.id).limit(1)) is not None
+
+
+def _is_called(name: str) -> ColumnElement[bool]:
+    # Both sides by the database: not every one knows the small form of every letter, as Python does.
+    return func.lower(Account.name) == func.lower(name)
 
 
 def _scrypt(password: str, salt: bytes) -> bytes:

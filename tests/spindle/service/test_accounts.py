@@ -46,6 +46,16 @@ def test_an_invitation_is_over_after_its_week(context: Context, nobody: TestClie
     assert nobody.post("/api/v1/accounts", json=wanted).status_code == 404
 
 
+@pytest.mark.parametrize("name", ["Élodie", "ÖZGE", "İnci"])
+def test_a_name_with_any_letters_opens_its_account(context: Context, nobody: TestClient, name: str) -> None:
+    with context.database.writing() as session:
+        secret = accounts.invite(session)
+    wanted = {"invitation": secret, "name": name, "password": PASSWORD}
+    assert nobody.post("/api/v1/accounts", json=wanted).status_code == 201
+    nobody.cookies.clear()
+    assert browser(nobody, name)["name"] == name
+
+
 def test_a_forgotten_password_is_set_anew_and_nothing_else(
     nobody: TestClient, ann: TestClient, admin: TestClient
 ) -> None:

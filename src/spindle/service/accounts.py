@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from spindle.errors import SettingError
@@ -82,19 +83,28 @@ def invitation(session: Session, secret: str) -> Invitation | None:
 def accept(session: Session, secret: str, name: str, password: str) -> Account | None:
     """Make the account of an invitation, which is used up; None where it does not hold.
 
-    One for an account that is there sets its password anew, and leaves its name. Errors: SettingError for a name that
-    cannot be, or that is taken, and for a password that is too short.
+    One for an account that is there sets its password anew, leaves its name, and ends the other links for it.
+    Errors: SettingError for a name that cannot be, or that is taken, and for a password that is too short.
     """
-    found = invitation(session, secret)
-    if found is None:
+    # Locked: of several who use one link at once, those who come later find that it is gone.
+    held = session.scalars(select(Invitation).where(Invitation.token_hash == hash_of(secret)).with_for_update())
+    found = held.one_or_none()
+    if found is None or found.expires_at <= now():
         return None
+    others = delete(Invitation).where(Invitation.token_hash != found.token_hash)
     if found.account_id is not None:
         account = session.get_one(Account, found.account_id)
+        if not account.active:
+            return None
         change_password(session, account.id, password)
+        session.execute(others.where(Invitation.account_id == account.id))
     else:
+        if not has_accounts(session):
+            # Links of earlier starts, of which each shows one as long as nobody has an account.
+            session.execute(others)
         account = make_account(session, name, password, Role(found.role))
     session.delete(found)
-    return account if account.active else None
+    return account
 
 
 def make_account(session: Session, name: str, password: str, role: Role) -> Account:
@@ -103,11 +113,16 @@ def make_account(session: Session, name: str, password: str, role: Role) -> Acco
     if not _NAME.fullmatch(name):
         raise SettingError("A name has 1 to 200 characters, without spaces, slashes and control characters.")
     check_password(password)
+    taken = f"There is an account '{name}' already; choose another name."
     if session.scalar(select(func.count()).select_from(Account).where(_is_called(name))):
-        raise SettingError(f"There is an account '{name}' already; choose another name.")
+        raise SettingError(taken)
     account = Account(name=name, password_hash=hash_password(password), role=role)
     session.add(account)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError:
+        # Somebody else has taken it at this moment.
+        raise SettingError(taken) from None
     return account
 
 

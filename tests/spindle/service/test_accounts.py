@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
@@ -35,6 +38,72 @@ def test_an_invitation_makes_one_account_and_no_second(context: Context, nobody:
     second = nobody.post("/api/v1/accounts", json=wanted | {"name": "eve"}, headers={"X-CSRF-Token": "x"})
     assert second.status_code == 404
     assert second.headers["content-type"] == "application/problem+json"
+
+
+def test_of_several_who_accept_one_invitation_at_once_one_gets_in(context: Context, app: FastAPI) -> None:
+    with context.database.writing() as session:
+        secret = accounts.invite(session)
+    ready = Barrier(4)
+
+    def accept(place: int) -> int:
+        client = TestClient(app)
+        ready.wait()
+        wanted = {"invitation": secret, "name": f"ann{place}", "password": PASSWORD}
+        return client.post("/api/v1/accounts", json=wanted).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(accept, range(4))) == [201, 404, 404, 404]
+
+
+def test_two_who_want_one_name_at_once_are_told_apart(context: Context, app: FastAPI, bob: TestClient) -> None:
+    with context.database.writing() as session:
+        secrets = [accounts.invite(session) for _ in range(2)]
+    ready = Barrier(2)
+
+    def accept(secret: str) -> int:
+        client = TestClient(app, raise_server_exceptions=False)
+        ready.wait()
+        wanted = {"invitation": secret, "name": "ann", "password": PASSWORD}
+        return client.post("/api/v1/accounts", json=wanted).status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(accept, secrets)) == [201, 422]
+
+
+def test_the_first_account_ends_all_other_links_to_a_first_account(context: Context, nobody: TestClient) -> None:
+    # Each start of a service without accounts shows one.
+    with context.database.writing() as session:
+        earlier, latest = (accounts.invite(session, Role.ADMINISTRATOR) for _ in range(2))
+    wanted = {"invitation": latest, "name": "ann", "password": PASSWORD}
+    assert nobody.post("/api/v1/accounts", json=wanted).status_code == 201
+    nobody.cookies.clear()
+    assert nobody.get(f"/welcome/{earlier}").status_code == 404
+    assert nobody.post("/api/v1/accounts", json=wanted | {"invitation": earlier, "name": "eve"}).status_code == 404
+
+
+def test_a_password_that_was_set_anew_ends_the_other_links_for_it(
+    nobody: TestClient, ann: TestClient, admin: TestClient
+) -> None:
+    own = ann.get("/api/v1/me").json()["id"]
+    first, second = (admin.post(f"/api/v1/accounts/{own}/reset").json()["link"].rpartition("/")[2] for _ in range(2))
+    wanted = {"name": "ann", "password": "another long password"}
+    assert nobody.post("/api/v1/accounts", json=wanted | {"invitation": second}).status_code == 201
+    nobody.cookies.clear()
+    assert nobody.post("/api/v1/accounts", json=wanted | {"invitation": first}).status_code == 404
+
+
+def test_a_link_for_a_closed_account_changes_nothing_until_it_is_open(
+    nobody: TestClient, ann: TestClient, admin: TestClient
+) -> None:
+    own = ann.get("/api/v1/me").json()["id"]
+    secret = admin.post(f"/api/v1/accounts/{own}/reset").json()["link"].rpartition("/")[2]
+    wanted = {"name": "ann", "password": "another long password", "invitation": secret}
+    admin.patch(f"/api/v1/accounts/{own}", json={"active": False})
+    assert nobody.post("/api/v1/accounts", json=wanted).status_code == 404
+    admin.patch(f"/api/v1/accounts/{own}", json={"active": True})
+    browser(nobody)
+    nobody.cookies.clear()
+    assert nobody.post("/api/v1/accounts", json=wanted).status_code == 201
 
 
 def test_an_invitation_is_over_after_its_week(context: Context, nobody: TestClient) -> None:

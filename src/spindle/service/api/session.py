@@ -94,9 +94,11 @@ def change_password(wanted: PasswordChange, user: SignedIn, context: InContext) 
     """Change the password; every browser is signed out."""
     if context.sign_ins.wait_s(f"name {user.name.lower()}") > 0:
         raise Problem(429, "Too many attempts; wait a minute.", headers={"Retry-After": "60"})
-    with context.database.writing() as session:
+    # Not while others wait to write: a password takes its time on purpose.
+    with context.database.reading() as session:
         if accounts.find_account(session, user.name, wanted.old) is None:
             raise Problem(403, "The old password is wrong.")
+    with context.database.writing() as session:
         accounts.change_password(session, user.id, wanted.new)
         note(session, user.id, "account.password", user.id)
 

@@ -80,7 +80,7 @@ def sweep(database: Database, store: FileStore, *, clock: Callable[[], float] = 
         swept += _remove_old(store, [f"{top}/{one}" for one in unnamed], clock)
     found = {"/".join(name.split("/")[:2]) for name in store.names("cohorts")}
     with database.reading() as session:
-        kept = {f"{cohort_id}/{job_id}" for cohort_id, job_id in session.execute(select(Cohort.id, Cohort.job_id))}
+        kept = _analyses(session)
     return swept + _remove_old(store, [f"cohorts/{one}" for one in found - kept], clock)
 
 
@@ -104,6 +104,19 @@ def clear_scratch(database: Database, store: FileStore) -> int:
 
 def _of_recording(session: Session, table: Any, recording: Recording) -> Iterable[str]:
     return session.scalars(select(table.id).where(table.recording_id == recording.id)).all()
+
+
+def _analyses(session: Session) -> set[str]:
+    """Return COHORT/JOB of what is shown, the latest analysis of each cohort that has ended well, and of what runs."""
+    jobs = select(Job.cohort_id, Job.id, Job.state).where(Job.cohort_id.is_not(None))
+    shown: dict[str, str] = {}
+    running = set()
+    for cohort_id, job_id, state in session.execute(jobs.order_by(Job.created_at, Job.id)):
+        if state == JobState.DONE:
+            shown[cohort_id] = job_id
+        elif not JobState(state).is_final:
+            running.add(f"{cohort_id}/{job_id}")
+    return running | {f"{cohort_id}/{job_id}" for cohort_id, job_id in shown.items()}
 
 
 def _those_of(session: Session, column: Any, keys: set[str]) -> set[str]:

@@ -97,6 +97,18 @@ def test_what_no_row_names_goes_after_a_day(laboratory: Context) -> None:
     assert not any(path.exists() for path in [*old, earlier])
 
 
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING, JobState.FAILED, JobState.CANCELLED])
+def test_results_that_are_shown_stay_whatever_becomes_of_a_later_analysis(laboratory: Context, state: JobState) -> None:
+    shown = put(laboratory, NAMED[-1], age_s=2 * DAY_S)
+    with laboratory.database.writing() as session:
+        cohort = session.get_one(Cohort, "c" * 32)
+        session.add(Job(id="k" * 32, owner_id=cohort.owner_id, kind=JobKind.ANALYZE, request={}, state=state,
+                        cohort_id=cohort.id))  # fmt: skip
+        cohort.job_id = "k" * 32
+    assert sweep(laboratory.database, laboratory.files) == 0
+    assert shown.exists()
+
+
 def test_a_folder_with_one_young_file_is_left_alone(laboratory: Context) -> None:
     put(laboratory, f"scorings/{'y' * 32}/scores.npz", age_s=2 * DAY_S)
     put(laboratory, f"scorings/{'y' * 32}/envelopes/about.json")

@@ -70,10 +70,15 @@ def main(kinds: Mapping[str, Work]) -> int:
             job_id=words["job_id"],
             attempt=words["attempt"],
             request=words["request"],
-            store=FileStore(_storage(words["storage"])),
+            store=FileStore(_storage(words["storage"]), work=work_of(words["job_id"], words["attempt"])),
             send=send,
         )
         send(_answer(kinds[words["kind"]], assignment))
+
+
+def work_of(job_id: str, attempt: int) -> str:
+    """Return what the working folders of an attempt are called after; it begins with its job."""
+    return f"{job_id}.{attempt}"
 
 
 def _answer(work: Work, assignment: Assignment) -> dict[str, Any]:

@@ -28,9 +28,13 @@ _KEY = re.compile(r"[a-z]+(/[A-Za-z0-9][A-Za-z0-9._-]*)+")
 
 
 class FileStore:
-    """Keeps files by key. On this machine they are what they seem; elsewhere they are fetched for their use."""
+    """Keeps files by key. On this machine they are what they seem; elsewhere they are fetched for their use.
 
-    def __init__(self, storage: StorageOptions) -> None:
+    `work` is what working folders are called after, so that others can clear them: by default this process.
+    """
+
+    def __init__(self, storage: StorageOptions, *, work: str | None = None) -> None:
+        self._work = str(os.getpid()) if work is None else work
         self._remote: Any = None
         self._root = ""
         if storage.is_local:
@@ -138,11 +142,16 @@ class FileStore:
     @contextmanager
     def working_folder(self) -> Iterator[Path]:
         """Give an empty folder on this machine, deleted at the end of the block."""
-        folder = self.scratch / f"work-{os.getpid()}-{new_id()}"
+        folder = self.scratch / f"work-{self._work}-{new_id()}"
         folder.mkdir(parents=True)
         try:
             yield folder
         finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def clear_work(self, work: str) -> None:
+        """Delete the working folders that are called after `work`, whose process was ended in the middle."""
+        for folder in self.scratch.glob(f"work-{work}-*"):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _local(self, key: str) -> Path:

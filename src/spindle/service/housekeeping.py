@@ -7,10 +7,13 @@ only after a day, because its row may be about to come.
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -28,6 +31,8 @@ LEFT_S = 14 * DAY_S
 
 NAMED: dict[str, Any] = {"recordings": Recording, "labels": LabelFile, "models": Model, "scorings": Scoring}
 """Folders whose files lie in folders of the ids of these rows."""
+
+_OF_JOB = re.compile(r"work-([0-9a-z]{32})\.")
 
 _log = logging.getLogger(__name__)
 
@@ -86,20 +91,27 @@ def sweep(database: Database, store: FileStore, *, clock: Callable[[], float] = 
 
 def clear_scratch(database: Database, store: FileStore) -> int:
     """Delete what killed processes left on this machine, and trainings whose job has ended. Returns how many."""
-    cleared = 0
-    for folder in store.scratch.glob("work-*"):
-        if time.time() - folder.stat().st_mtime > LEFT_S:
-            shutil.rmtree(folder, ignore_errors=True)
-            cleared += 1
+    working = list(store.scratch.glob("work-*"))
     trainings = list(((store.folder if store.is_local else store.scratch) / "trainings").glob("*"))
     with database.reading() as session:
         waiting = select(Job.id).where(Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
-        at_work = set(session.scalars(waiting)) if trainings else set()
-    for folder in trainings:
-        if folder.name not in at_work:
-            shutil.rmtree(folder, ignore_errors=True)
-            cleared += 1
-    return cleared
+        at_work = set(session.scalars(waiting)) if trainings or working else set()
+    over = [folder for folder in working if _is_over(folder, at_work)]
+    over += [folder for folder in trainings if folder.name not in at_work]
+    for folder in over:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(over)
+
+
+def _is_over(folder: Path, at_work: set[str]) -> bool:
+    """Whether nobody needs a working folder: its job has ended, or it is older than any process."""
+    job = _OF_JOB.match(folder.name)
+    if job is not None and job[1] not in at_work:
+        return True
+    # Whoever made it may delete it at this moment.
+    with suppress(FileNotFoundError):
+        return time.time() - folder.stat().st_mtime > LEFT_S
+    return False
 
 
 def _of_recording(session: Session, table: Any, recording: Recording) -> Iterable[str]:
@@ -109,7 +121,7 @@ def _of_recording(session: Session, table: Any, recording: Recording) -> Iterabl
 def _analyses(session: Session) -> set[str]:
     """Return COHORT/JOB of what is shown, the latest analysis of each cohort that has ended well, and of what runs."""
     jobs = select(Job.cohort_id, Job.id, Job.state).where(Job.cohort_id.is_not(None))
-    shown: dict[str, str] = {}
+    shown: dict[Any, str] = {}
     running = set()
     for cohort_id, job_id, state in session.execute(jobs.order_by(Job.created_at, Job.id)):
         if state == JobState.DONE:

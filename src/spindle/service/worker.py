@@ -19,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from spindle.service.child import work_of
 from spindle.service.children import Child, Children
 from spindle.service.database import Database, database_url
 from spindle.service.engine import DbosQueue, Executor
@@ -74,8 +75,11 @@ class Ending:
 class Runner:
     """Does jobs by children. `words` go to each child: where files are, and how many threads it may use."""
 
-    def __init__(self, jobs: Jobs, children: Children, words: dict[str, Any], stopping: threading.Event) -> None:
+    def __init__(
+        self, jobs: Jobs, store: FileStore, children: Children, words: dict[str, Any], stopping: threading.Event
+    ) -> None:
         self._jobs = jobs
+        self._store = store
         self._children = children
         self._words = words
         self._stopping = stopping
@@ -106,6 +110,10 @@ class Runner:
         try:
             child.assign({**words, **self._words})
             ending = self._follow(child, begun)
+            if ending.how is How.RESULT:
+                self._children.give_back(child)
+            else:
+                self._children.discard(child)
         except Stopping:
             child.kill()
             try:
@@ -116,10 +124,9 @@ class Runner:
         except BaseException:
             child.kill()
             raise
-        if ending.how is How.RESULT:
-            self._children.give_back(child)
-        else:
-            self._children.discard(child)
+        finally:
+            # What it had on its way may be all of a recording, which its owner is about to delete.
+            self._store.clear_work(work_of(begun.job_id, begun.attempt))
         return ending
 
     def _follow(self, child: Child, begun: Begun) -> Ending:
@@ -210,7 +217,7 @@ def work(settings: ServiceSettings, threads: int, stopping: threading.Event, chi
     jobs, lives, store = Jobs(database, queue), lives_of(database), FileStore(settings.storage)
     children = Children(child)
     storage = to_storage_words(settings)
-    runner = Runner(jobs, children, {"storage": storage, "threads": threads}, stopping)
+    runner = Runner(jobs, store, children, {"storage": storage, "threads": threads}, stopping)
     executor = Executor(database, lives, queue)
 
     def run(job_id: str) -> None:

@@ -146,6 +146,15 @@ def test_leftovers_in_scratch_go_once_no_process_can_need_them(laboratory: Conte
     assert sorted(path.name for path in scratch.iterdir()) == ["incoming", "work-2-b"]
 
 
+def test_what_a_killed_process_had_of_a_job_goes_once_the_job_has_ended(laboratory: Context) -> None:
+    with laboratory.database.writing() as session:
+        session.get_one(Job, "j" * 32).state = JobState.RUNNING
+    for key in ("j", "s", "x"):
+        (laboratory.files.scratch / f"work-{key * 32}.1-a").mkdir()
+    assert clear_scratch(laboratory.database, laboratory.files) == 2
+    assert [path.name for path in laboratory.files.scratch.iterdir()] == [f"work-{'j' * 32}.1-a"]
+
+
 def test_a_training_stays_until_its_job_has_ended(laboratory: Context) -> None:
     with laboratory.database.writing() as session:
         session.get_one(Job, "j" * 32).state = JobState.RUNNING

@@ -151,6 +151,17 @@ def test_a_running_job_is_cancelled_and_its_process_ended(service: Service) -> N
     assert service.results(job_id) == []
 
 
+def test_a_cancelled_job_leaves_nothing_of_what_it_worked_on(service: Service) -> None:
+    service.start_worker()
+    job_id = service.submit("borrow")
+    service.wait(job_id, is_running)
+    scratch = service.context.files.scratch
+    assert [path.read_text() for path in scratch.glob("work-*/recording.edf")] == ["of somebody"]
+    service.jobs.cancel("ann", job_id)
+    service.wait(job_id)
+    assert list(scratch.glob("work-*")) == []
+
+
 def test_a_job_of_a_killed_worker_ends_once(service: Service) -> None:
     first = service.start_worker()
     job_id = service.submit("long", seconds=3)

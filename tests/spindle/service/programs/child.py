@@ -32,6 +32,11 @@ def work(assignment: Assignment) -> list[dict[str, Any]]:
         assignment.progress("Half of it", 0.5)
         time.sleep(1.0)
         assignment.say("The last line.")
+    if do == "borrow":
+        with assignment.store.working_folder() as folder:
+            (folder / "recording.edf").write_text("of somebody", encoding="utf-8")
+            assignment.progress("Waiting", 0.0)
+            time.sleep(60.0)
     # In small pieces: a test that ends the child asks how far it came.
     for part in range(int(10 * request.get("seconds", 0))):
         assignment.progress("Waiting", part / (10 * request["seconds"]))

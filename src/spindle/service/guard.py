@@ -61,6 +61,7 @@ def maybe_user(
         with context.database.reading() as session:
             found = account_of_token(session, bearer.credentials)
         if found is None:
+            count_stranger(request)
             raise Problem(401, "This token opens nothing; make one on the account page.", headers=_ASK)
         account, token = found
         if token.used_at is None or now() - token.used_at > USED_EVERY:
@@ -71,6 +72,7 @@ def maybe_user(
         with context.database.reading() as session:
             browser = account_of_cookie(session, cookie)
         if browser is None:
+            count_stranger(request)
             return None
         account, kept = browser
         if request.method not in HARMLESS and not hmac.compare_digest(
@@ -81,9 +83,20 @@ def maybe_user(
             id=account.id, name=account.name, role=Role(account.role), quota_bytes=account.quota_bytes, csrf=kept.csrf
         )
     else:
+        count_stranger(request)
         return None
     _check_rate(context, user.id)
     return user
+
+
+def address_of(request: Request) -> str:
+    """Tell from where a request comes."""
+    return request.client.host if request.client is not None else "nowhere"
+
+
+def count_stranger(request: Request) -> None:
+    """Count the request of somebody who has not said who they are, by address. Errors: Problem 429."""
+    _check_rate(context_of(request), f"address {address_of(request)}")
 
 
 def signed_in(user: Annotated[User | None, Depends(maybe_user)]) -> User:

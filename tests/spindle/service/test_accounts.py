@@ -246,6 +246,28 @@ def test_guessing_is_slowed_down(context: Context, nobody: TestClient, ann: Test
     assert int(answers[-1].headers["retry-after"]) > 0
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.get("/api/v1/me"),
+        lambda client: client.get("/api/v1/me", headers={"Authorization": "Bearer spindle_guess"}),
+        lambda client: client.get("/api/v1/me", headers={"Cookie": "spindle_session=guess"}),
+        lambda client: client.get("/sign-in"),
+        lambda client: client.get("/welcome/guess"),
+        lambda client: client.post(
+            "/api/v1/accounts", json={"invitation": "guess", "name": "ann", "password": PASSWORD}
+        ),
+    ],
+)  # fmt: skip
+def test_strangers_are_slowed_down_and_users_are_not(
+    context: Context, nobody: TestClient, ann: TestClient, ask: Callable[[TestClient], Any]
+) -> None:
+    object.__setattr__(context, "requests", RateLimit(5))
+    answers = [ask(nobody).status_code for _ in range(8)]
+    assert 429 not in answers[:5] and answers[5:] == [429] * 3
+    assert ann.get("/api/v1/me").status_code == 200
+
+
 def test_a_bucket_fills_again_with_time() -> None:
     at = 0.0
     limit = RateLimit(60, clock=lambda: at)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Cookie, Request, Response
+from fastapi import APIRouter, Cookie, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from spindle.service import accounts
 from spindle.service.audit import note
 from spindle.service.context import Context
-from spindle.service.guard import COOKIE, InContext, SignedIn
+from spindle.service.guard import COOKIE, InContext, SignedIn, address_of, count_stranger
 from spindle.service.problems import Problem
 from spindle.service.tables import Role
 
@@ -49,8 +49,7 @@ class Me(BaseModel):
 @router.post("/session", responses={401: {}, 429: {}})
 def sign_in(wanted: Credentials, request: Request, response: Response, context: InContext) -> Me:
     """Sign in: the answer sets the cookie, and tells the CSRF token."""
-    address = request.client.host if request.client is not None else "nowhere"
-    for key in (f"address {address}", f"name {wanted.name.strip().lower()}"):
+    for key in (f"address {address_of(request)}", f"name {wanted.name.strip().lower()}"):
         wait_s = context.sign_ins.wait_s(key)
         if wait_s > 0:
             raise Problem(429, "Too many attempts; wait a minute.", headers={"Retry-After": str(int(wait_s) + 1)})
@@ -61,7 +60,9 @@ def sign_in(wanted: Credentials, request: Request, response: Response, context: 
     return _begin(context, response, account.id, account.name, Role(account.role), "session.begin")
 
 
-@router.post("/accounts", status_code=201, responses={404: {}, 422: {}})
+@router.post(
+    "/accounts", status_code=201, responses={404: {}, 422: {}, 429: {}}, dependencies=[Depends(count_stranger)]
+)
 def accept_invitation(wanted: Acceptance, response: Response, context: InContext) -> Me:
     """Make the account of an invitation, and sign in."""
     with context.database.writing() as session:

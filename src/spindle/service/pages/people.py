@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from spindle.service.accounts import has_accounts, invitation
-from spindle.service.guard import InContext, MaybeUser
+from spindle.service.guard import InContext, MaybeUser, count_stranger
 from spindle.service.pages.render import Reader, render
 from spindle.service.problems import not_found
 from spindle.service.tables import Account, Role
@@ -29,7 +29,7 @@ def sign_in(user: MaybeUser, context: InContext, next: str = "/") -> Response:
     return render("sign_in.html", target=target, nobody=nobody)
 
 
-@router.get("/welcome/{secret}")
+@router.get("/welcome/{secret}", dependencies=[Depends(count_stranger)])
 def welcome(secret: str, context: InContext) -> HTMLResponse:
     """Make an account from an invitation."""
     with context.database.reading() as session:

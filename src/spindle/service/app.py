@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spindle.service import watch
 from spindle.service.api import ROUTERS
-from spindle.service.bodies import BoundedBodies
+from spindle.service.bodies import BoundedBodies, check_words
 from spindle.service.context import Context
 from spindle.service.openapi import describe_problems, operation_name
 from spindle.service.pages import ROUTERS as PAGES
@@ -81,7 +81,7 @@ def create_app(context: Context) -> FastAPI:
     install_problems(app)
     describe_problems(app)
     for router in ROUTERS:
-        app.include_router(router, prefix="/api/v1")
+        app.include_router(router, prefix="/api/v1", dependencies=[Depends(check_words)])
     for router in PAGES:
         app.include_router(router)
     app.include_router(watch.router)

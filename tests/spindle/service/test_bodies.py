@@ -34,3 +34,25 @@ def test_a_file_may_be_larger_than_words(ann: TestClient) -> None:
     assert (answer.status_code, "EDF" in answer.json()["detail"]) == (422, True)
     answer = ann.put("/api/v1/models", params={"name": "ours"}, content=b"0" * (MOST_BYTES + 1))
     assert (answer.status_code, "SPINDLE model" in answer.json()["detail"]) == (422, True)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e400", '"\\ud800"', '"a\\u0000"', '{"\\udfff": 1}', "[[NaN]]"])
+@pytest.mark.parametrize("name", ["light_hours", "lights_on"])
+def test_what_cannot_be_kept_is_refused_and_spoils_no_list(ann: TestClient, name: str, value: str) -> None:
+    body = f'{{"name": "mice", "settings": {{"{name}": {value}}}}}'
+    answer = ann.post("/api/v1/cohorts", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422, answer.text
+    assert ann.get("/api/v1/cohorts").json()["items"] == []
+
+
+@pytest.mark.parametrize("value", ['"\\ud800"', '"a\\u0000"'])
+def test_a_password_that_is_no_text_is_refused(nobody: TestClient, value: str) -> None:
+    body = f'{{"name": "ann", "password": {value}}}'
+    answer = nobody.post("/api/v1/session", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422, answer.text
+
+
+def test_letters_beyond_the_first_plane_are_kept(ann: TestClient) -> None:
+    body = '{"name": "\\ud83d\\udc2d mice"}'
+    answer = ann.post("/api/v1/cohorts", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["name"]) == (201, "\N{MOUSE FACE} mice")

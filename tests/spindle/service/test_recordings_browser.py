@@ -166,3 +166,16 @@ def test_a_job_shows_how_far_it_is_what_it_said_and_is_stopped(
     page.locator(".job .state.cancelled").wait_for()
     assert fits(page)
     assert page.problems == []
+
+
+@pytest.mark.parametrize(("path", "followed"), [("/", "#recordings tbody tr"), ("/jobs", "article.job")])
+def test_what_was_deleted_elsewhere_leaves_the_page_that_follows_it(
+    ann: TestClient, base: str, page: Any, tmp_path: Path, path: str, followed: str
+) -> None:
+    made = ann.put("/api/v1/recordings", params={"name": "mouse.edf"}, content=edf_bytes(tmp_path)).json()
+    assert ann.post(f"/api/v1/recordings/{made['id']}/score", json={}).status_code == 202
+    page.goto(f"{base}{path}")
+    page.locator(followed).wait_for()
+    assert ann.delete(f"/api/v1/recordings/{made['id']}").status_code == 204
+    page.locator(followed).wait_for(state="detached")
+    assert not page.locator("#problem").is_visible()

@@ -30,6 +30,16 @@ export async function ask(method, path, body, headers = {}) {
   return answer;
 }
 
+// What there is to get, or null where it was deleted in the meantime.
+export async function unlessGone(path) {
+  try {
+    return await ask("GET", path);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    return null;
+  }
+}
+
 export const csrfHeaders = () => (csrf ? { "X-CSRF-Token": csrf } : {});
 
 export function say(sentence) {

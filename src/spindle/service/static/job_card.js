@@ -1,5 +1,5 @@
 // A job in a list: its state, its progress, what it said, and a button that stops it.
-import { ask, attempt, button, element, moment } from "./api.js";
+import { ask, attempt, button, element, moment, unlessGone } from "./api.js";
 import { isFinal, progressOf, stateOf } from "./job.js";
 
 export class JobCard {
@@ -71,7 +71,12 @@ export async function watchCards(cards, ended = () => {}) {
       for (const job of (await ask("GET", "/jobs?state=queued&state=running&limit=200")).items) active.set(job.id, job);
       for (const card of open) {
         if (isFinal(card.job)) continue;
-        const job = active.get(card.job.id) ?? (await ask("GET", `/jobs/${card.job.id}`));
+        const job = active.get(card.job.id) ?? (await unlessGone(`/jobs/${card.job.id}`));
+        if (job === null) {
+          cards.delete(card.job.id);
+          card.element.remove();
+          continue;
+        }
         card.show(job);
         if (isFinal(job)) await ended(job);
       }

@@ -1,5 +1,5 @@
 // The list of recordings, with uploads and what is being scored.
-import { ask, attempt, button, element, length, moment, onClick, say, size } from "./api.js";
+import { ask, attempt, button, element, length, moment, onClick, say, size, unlessGone } from "./api.js";
 import { isFinal, progressOf, stateOf } from "./job.js";
 import { markOf, upload } from "./upload.js";
 
@@ -76,6 +76,13 @@ function put(recording, atTop = false) {
   told();
 }
 
+// Deleted elsewhere while this page looked at it.
+function takeOut(id) {
+  shown.get(id)?.row.remove();
+  shown.delete(id);
+  told();
+}
+
 function told() {
   document.getElementById("none").hidden = shown.size > 0 || search.value !== "";
   document.getElementById("none-found").hidden = shown.size > 0 || search.value === "";
@@ -147,7 +154,11 @@ async function refresh() {
     if (!recording.job || isFinal(recording.job)) continue;
     const job = active.get(recording.id);
     if (job) put({ ...recording, job });
-    else put(await ask("GET", `/recordings/${recording.id}`));
+    else {
+      const fresh = await unlessGone(`/recordings/${recording.id}`);
+      if (fresh !== null) put(fresh);
+      else takeOut(recording.id);
+    }
   }
 }
 

@@ -59,17 +59,19 @@ def password_fits(password: str, kept: str) -> bool:
 
 def invite(session: Session, role: Role = Role.USER) -> str:
     """Make a word with which one account can be made, within a week."""
-    secret = secrets.token_urlsafe(32)
-    session.add(Invitation(token_hash=hash_of(secret), role=role, expires_at=now() + INVITED_FOR))
-    return secret
+    return _new_link(session, role, None)
 
 
 def invite_back(session: Session, account_id: str) -> str:
     """Make a word with which somebody who forgot their password sets another one, within a week."""
-    account = session.get_one(Account, account_id)
+    return _new_link(session, Role(session.get_one(Account, account_id).role), account_id)
+
+
+def _new_link(session: Session, role: Role, account_id: str | None) -> str:
+    session.execute(delete(Invitation).where(Invitation.expires_at <= now()))
     secret = secrets.token_urlsafe(32)
     session.add(
-        Invitation(token_hash=hash_of(secret), role=account.role, account_id=account_id, expires_at=now() + INVITED_FOR)
+        Invitation(token_hash=hash_of(secret), role=role, account_id=account_id, expires_at=now() + INVITED_FOR)
     )
     return secret
 

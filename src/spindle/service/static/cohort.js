@@ -16,9 +16,17 @@ function changed() {
   timer = setTimeout(() => attempt(save), 500);
 }
 
-async function save() {
+let saving = Promise.resolve();
+
+// One after the other, so that the last words are those that stay.
+function save() {
   clearTimeout(timer);
   timer = null;
+  saving = saving.catch(() => {}).then(saveNow);
+  return saving;
+}
+
+async function saveNow() {
   const wanted = rows.map(({ scoring_id, group, animal, lights_on }) => ({ scoring_id, group, animal, lights_on }));
   cohort = await ask("PATCH", `/cohorts/${id}`, { rows: wanted, settings: settings() });
   document.getElementById("saved").textContent = "Saved.";
@@ -156,7 +164,7 @@ async function showFailures(job) {
 }
 
 onClick("analyze", async () => {
-  if (timer !== null) await save();
+  await (timer !== null ? save() : saving);
   await watch(await ask("POST", `/cohorts/${id}/analyze`));
 });
 onClick("cancel", () => ask("POST", `/jobs/${cohort.job.id}/cancel`));

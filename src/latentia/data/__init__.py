@@ -5,6 +5,7 @@ from latentia.data.bouncing_balls import BouncingBalls
 from latentia.data.celeba import CelebA
 from latentia.data.celeba_hq import CelebAHQ
 from latentia.data.cifar10 import Cifar10
+from latentia.data.factors import Factors, FactorSource
 from latentia.data.fields import DataSet, FieldSet, NpzFields, pixels_of
 from latentia.data.image_folder import ImageFolder
 from latentia.data.imagenet32 import ImageNet32
@@ -13,6 +14,7 @@ from latentia.data.kth import KTH
 from latentia.data.mnist import Mnist
 from latentia.data.npz import NpzImages
 from latentia.data.omniglot import Omniglot
+from latentia.data.rendered_shapes import RenderedShapes
 from latentia.data.sequence_sets import SequenceSet, SequenceSource, ShuffledSequences
 from latentia.data.text import PennTreebank, TextFile
 from latentia.data.video import NpzClips
@@ -26,6 +28,8 @@ __all__ = [
     "Cifar10",
     "DataSet",
     "DataSource",
+    "FactorSource",
+    "Factors",
     "FieldSet",
     "ImageFolder",
     "ImageNet32",
@@ -36,6 +40,7 @@ __all__ = [
     "NpzImages",
     "Omniglot",
     "PennTreebank",
+    "RenderedShapes",
     "SequenceSet",
     "SequenceSource",
     "ShuffledImages",

@@ -22,6 +22,7 @@ from latentia.data import (
     NpzImages,
     Omniglot,
     PennTreebank,
+    RenderedShapes,
     TextFile,
 )
 from latentia.models.gaussian_vae import GaussianVAEConfig
@@ -47,6 +48,7 @@ DATA_SETS = Choice(
         "celeba_hq": CelebAHQ,
         "mnist": Mnist,
         "omniglot": Omniglot,
+        "rendered_shapes": RenderedShapes,
         "image_folder": ImageFolder,
         "npz": NpzImages,
         "npz_fields": NpzFields,

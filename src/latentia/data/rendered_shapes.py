@@ -1,0 +1,152 @@
+"""Rendered shapes: a body in a room, with the factors of 3D-Shapes, drawn here at any resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from latentia.data.factors import Factors, FactorTable, Indices
+from latentia.data.images import Images, ImageSet, Source, Split
+from latentia.data.prepared import Blocks, mapped_images
+from latentia.data.ray_casting import capsule, cube, cylinder, sphere
+from latentia.data.room import BODY, FLOOR, SHINE, WALL, shares
+from latentia.errors import SettingError
+from latentia.images import ImageFormat
+
+FACTORS = Factors(
+    names=("floor hue", "wall hue", "object hue", "scale", "shape", "orientation"), sizes=(10, 10, 10, 8, 4, 15)
+)
+"""As in 3D-Shapes, in its order."""
+BODIES = (cube, cylinder, sphere, capsule)
+SCALES = np.linspace(0.75, 1.25, FACTORS.sizes[3])
+TURNS = np.radians(np.linspace(-30, 30, FACTORS.sizes[5]))
+SAMPLES = 3
+"""Rays along each side of a pixel."""
+VERSION = 1
+"""Of what is drawn; whoever changes a pixel counts it up, so that no prepared file of other images is taken."""
+BLOCK_PIXELS = 1 << 17
+"""How many pixels are drawn together."""
+FILE_BLOCK = 256
+KEPT_BYTES = 1 << 27
+"""How many bytes of geometries are kept; all 480 at 64×64 take 32 MB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderedShapes:
+    """480,000 scenes of one body in a room: hue of floor, wall and body, scale, shape and orientation of the view.
+
+    The factors and their sizes are those of 3D-Shapes (Burgess & Kim 2018); the images are ours, and figures on them
+    are not figures on 3D-Shapes. There is no published split, and the thesis used none (A, 4.3.2): all scenes are for
+    training, unless some are held out, drawn once and for all. `train` takes fewer. The label of a loaded image is
+    the number of its scene. A loaded split is drawn once, into the user's cache folder (5.9 GB for all at 64×64), and
+    mapped from there. A scene depends on its number and the resolution alone. Errors: SettingError where the
+    resolution is below 8; on loading, DataError.
+    """
+
+    resolution: int = 64
+    train: int | None = None
+    validation: int = 0
+    test: int = 0
+    bits: int = 8
+
+    def __post_init__(self) -> None:
+        if self.resolution < 8:
+            raise SettingError(f"Rendered shapes have a resolution of 8 or more, not {self.resolution}.")
+        _ = self.format  # refuses bits that make no sense
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+        return "rendered shapes"
+
+    @property
+    def format(self) -> ImageFormat:
+        """Format of loaded images."""
+        return ImageFormat(channels=3, height=self.resolution, width=self.resolution, bits=self.bits)
+
+    @property
+    def factors(self) -> Factors:
+        """Names and sizes of the factors."""
+        return FACTORS
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many values each factor has."""
+        return FACTORS.sizes
+
+    def factors_of(self, indices: Indices) -> FactorTable:
+        """Factors of some scenes. Errors: DataError where there is no such scene."""
+        return FACTORS.of(indices)
+
+    def images(self, indices: Indices) -> Images:
+        """Draw scenes, with 8 bits. Errors: DataError where there is no such scene."""
+        table = FACTORS.of(indices)
+        drawn = np.empty((len(indices), 3, self.resolution, self.resolution), np.uint8)
+        size = max(1, BLOCK_PIXELS // self.resolution**2)
+        for start in range(0, len(indices), size):
+            block = slice(start, start + size)
+            drawn[block] = self._draw(table[block])
+        return drawn
+
+    def load(self, split: Split) -> ImageSet:
+        """Load one split; labels are numbers of scenes. Errors: DataError as for `Factors.split`."""
+        places = FACTORS.split(split, train=self.train, validation=self.validation, test=self.test, name=self.name)
+        held = f"{self.train} {self.validation} {self.test}"
+        images = mapped_images(
+            [],
+            title=f"{self.name} {VERSION} {split} {held}",
+            image_format=self.format,
+            blocks=lambda: self._blocks(places),
+        )
+        source = Source(
+            title="Rendered shapes",
+            origin=f"drawn by {__name__}",
+            licence="none needed",
+            counts={Split.TRAIN: FACTORS.combinations},
+        )
+        return ImageSet(images=images, labels=places, format=self.format, name=self.name, split=split, source=source)
+
+    def _blocks(self, places: Int64[np.ndarray, " images"]) -> Blocks:
+        for start in range(0, len(places), FILE_BLOCK):
+            yield self.images(places[start : start + FILE_BLOCK])
+
+    def _draw(self, table: FactorTable) -> Images:
+        """A pixel is its shares of the three colours, and the mirrored light: elementwise, so that no scene's bytes
+        depend on which others are drawn with it."""
+        geometries, which = np.unique(table[:, 3:], axis=0, return_inverse=True)
+        geometry = _geometries(self.resolution)
+        maps = np.stack([geometry(*map(int, row)) for row in geometries])[which.ravel()]
+        colours = 255 * HUES[table[:, [0, 1, 2]]]  # scenes, parts, channels
+        drawn = np.empty((len(table), 3, self.resolution, self.resolution), np.uint8)
+        for channel in range(3):
+            light = 255 * maps[:, SHINE]
+            for place, part in enumerate((FLOOR, WALL, BODY)):
+                light += colours[:, place, channel, None, None] * maps[:, part]
+            drawn[:, channel] = np.rint(np.minimum(light, 255, out=light), out=light)
+        return drawn
+
+
+def hue_colours(count: int) -> Float32[np.ndarray, "count 3"]:
+    """Fully saturated colours with evenly spaced hues, from red on: red, green and blue, 0 to 1."""
+    hue = 6 * np.arange(count)[:, None] / count
+    apart = np.abs((hue - [0, 2, 4] + 3) % 6 - 3)  # from pure red, green and blue, which are 2 apart
+    colours: Float32[np.ndarray, "count 3"] = np.clip(2 - apart, 0, 1).astype(np.float32)
+    return colours
+
+
+HUES = hue_colours(FACTORS.sizes[0])
+
+
+@lru_cache(maxsize=2)
+def _geometries(resolution: int) -> Callable[[int, int, int], Float32[np.ndarray, "4 height width"]]:
+    """Scenes differ in 480 ways other than by colour, and each is traced once, as long as there is room for them."""
+    kept = max(1, KEPT_BYTES // (4 * 4 * resolution**2))
+    return lru_cache(maxsize=kept)(partial(_geometry, resolution))
+
+
+def _geometry(resolution: int, scale: int, shape: int, orientation: int) -> Float32[np.ndarray, "4 height width"]:
+    return shares(BODIES[shape], float(SCALES[scale]), float(TURNS[orientation]), resolution, SAMPLES)

@@ -78,7 +78,13 @@ def test_the_method_knows_nothing_of_the_ways_to_call_it(sources: list[Any], top
 
 @pytest.mark.parametrize(
     ("library", "home"),
-    [("edfio", "spindle.edf"), ("mne", "spindle.mne_reader"), ("av", "latentia.data.kth"), ("bokeh", "spindle")],
+    [
+        ("edfio", "spindle.edf"),
+        ("mne", "spindle.mne_reader"),
+        ("av", "latentia.data.kth"),
+        ("h5py", "latentia.data.shapes3d"),
+        ("bokeh", "spindle"),
+    ],
 )
 def test_a_library_stays_behind_one_part(sources: list[Any], library: str, home: str) -> None:
     users = {source.name for source in sources if any(within(name, library) for name in source.imports())}
@@ -97,7 +103,10 @@ def normal(distribution: str) -> str:
 
 @pytest.mark.parametrize(
     ("package", "extras"),
-    [("latentia", ["triton", "cluster", "text", "video"]), ("spindle", ["spindle", "mne", "service"])],
+    [
+        ("latentia", ["triton", "cluster", "disentanglement", "hdf5", "text", "video"]),
+        ("spindle", ["spindle", "mne", "service"]),
+    ],
 )
 def test_every_imported_library_is_a_declared_dependency(
     sources: list[Any], pytestconfig: pytest.Config, package: str, extras: list[str]

@@ -5,6 +5,7 @@ from latentia.data.bouncing_balls import BouncingBalls
 from latentia.data.celeba import CelebA
 from latentia.data.celeba_hq import CelebAHQ
 from latentia.data.cifar10 import Cifar10
+from latentia.data.dsprites import DSprites
 from latentia.data.factors import Factors, FactorSource
 from latentia.data.fields import DataSet, FieldSet, NpzFields, pixels_of
 from latentia.data.image_folder import ImageFolder
@@ -15,7 +16,9 @@ from latentia.data.mnist import Mnist
 from latentia.data.npz import NpzImages
 from latentia.data.omniglot import Omniglot
 from latentia.data.rendered_shapes import RenderedShapes
+from latentia.data.rendered_sprites import RenderedSprites
 from latentia.data.sequence_sets import SequenceSet, SequenceSource, ShuffledSequences
+from latentia.data.shapes3d import Shapes3D
 from latentia.data.text import PennTreebank, TextFile
 from latentia.data.video import NpzClips
 from latentia.data.vocabulary import Vocabulary
@@ -26,6 +29,7 @@ __all__ = [
     "CelebA",
     "CelebAHQ",
     "Cifar10",
+    "DSprites",
     "DataSet",
     "DataSource",
     "FactorSource",
@@ -41,8 +45,10 @@ __all__ = [
     "Omniglot",
     "PennTreebank",
     "RenderedShapes",
+    "RenderedSprites",
     "SequenceSet",
     "SequenceSource",
+    "Shapes3D",
     "ShuffledImages",
     "ShuffledSequences",
     "Source",

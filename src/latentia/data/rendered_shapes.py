@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32
 
+from latentia.data.factor_parts import chunks, load_part
 from latentia.data.factors import Factors, FactorTable, Indices
 from latentia.data.images import Images, ImageSet, Source, Split
-from latentia.data.prepared import Blocks, mapped_images
 from latentia.data.ray_casting import capsule, cube, cylinder, sphere
 from latentia.data.room import BODY, FLOOR, SHINE, WALL, shares
 from latentia.errors import SettingError
@@ -30,7 +30,6 @@ VERSION = 1
 """Of what is drawn; whoever changes a pixel counts it up, so that no prepared file of other images is taken."""
 BLOCK_PIXELS = 1 << 17
 """How many pixels are drawn together."""
-FILE_BLOCK = 256
 KEPT_BYTES = 1 << 27
 """How many bytes of geometries are kept; all 480 at 64×64 take 32 MB."""
 
@@ -95,24 +94,21 @@ class RenderedShapes:
     def load(self, split: Split) -> ImageSet:
         """Load one split; labels are numbers of scenes. Errors: DataError as for `Factors.split`."""
         places = FACTORS.split(split, train=self.train, validation=self.validation, test=self.test, name=self.name)
-        held = f"{self.train} {self.validation} {self.test}"
-        images = mapped_images(
-            [],
-            title=f"{self.name} {VERSION} {split} {held}",
-            image_format=self.format,
-            blocks=lambda: self._blocks(places),
-        )
         source = Source(
             title="Rendered shapes",
             origin=f"drawn by {__name__}",
             licence="none needed",
             counts={Split.TRAIN: FACTORS.combinations},
         )
-        return ImageSet(images=images, labels=places, format=self.format, name=self.name, split=split, source=source)
-
-    def _blocks(self, places: Int64[np.ndarray, " images"]) -> Blocks:
-        for start in range(0, len(places), FILE_BLOCK):
-            yield self.images(places[start : start + FILE_BLOCK])
+        return load_part(
+            places,
+            split,
+            name=self.name,
+            title=f"{self.name} {VERSION}",
+            image_format=self.format,
+            source=source,
+            blocks=lambda: (self.images(chunk) for chunk in chunks(places)),
+        )
 
     def _draw(self, table: FactorTable) -> Images:
         """A pixel is its shares of the three colours, and the mirrored light: elementwise, so that no scene's bytes

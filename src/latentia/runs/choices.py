@@ -14,6 +14,7 @@ from latentia.data import (
     CelebAHQ,
     Cifar10,
     DataSource,
+    DSprites,
     ImageFolder,
     ImageNet32,
     Mnist,
@@ -23,6 +24,8 @@ from latentia.data import (
     Omniglot,
     PennTreebank,
     RenderedShapes,
+    RenderedSprites,
+    Shapes3D,
     TextFile,
 )
 from latentia.models.gaussian_vae import GaussianVAEConfig
@@ -48,7 +51,10 @@ DATA_SETS = Choice(
         "celeba_hq": CelebAHQ,
         "mnist": Mnist,
         "omniglot": Omniglot,
+        "shapes3d": Shapes3D,
+        "dsprites": DSprites,
         "rendered_shapes": RenderedShapes,
+        "rendered_sprites": RenderedSprites,
         "image_folder": ImageFolder,
         "npz": NpzImages,
         "npz_fields": NpzFields,
@@ -58,7 +64,11 @@ DATA_SETS = Choice(
         "npz_clips": NpzClips,
         "kth": KTH,
     },
-    other_names={"ptb": "the Penn Treebank is penn_treebank", "textfile": "a text file is text"},
+    other_names={
+        "ptb": "the Penn Treebank is penn_treebank",
+        "textfile": "a text file is text",
+        "3dshapes": "3D-Shapes is shapes3d",
+    },
 )
 
 SDN_VAE, IAF_VAE = "SDN-VAE is kind ladder_vae with model.sdn", "IAF-VAE+ is kind ladder_vae without model.sdn"

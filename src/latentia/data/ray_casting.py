@@ -29,8 +29,9 @@ def cube(start: Points, towards: Points, size: float) -> Hits:
     """A cube with an edge of 1.2 times the size."""
     half = 0.6 * size
     near, far = _between(start - [0, half, 0], towards, half)
-    enter = near.max(1)
-    hit = (enter <= far.min(1)) & (enter > TINY)
+    enter = np.maximum(np.maximum(near[:, 0], near[:, 1]), near[:, 2])
+    leave = np.minimum(np.minimum(far[:, 0], far[:, 1]), far[:, 2])
+    hit = (enter <= leave) & (enter > TINY)
     axis = near.argmax(1)
     rows = np.arange(len(axis))
     normal = np.zeros_like(towards)
@@ -96,15 +97,20 @@ def _quadratic(
     start: Float64[np.ndarray, "rays axes"], towards: Float64[np.ndarray, "rays axes"], radius: float
 ) -> tuple[Numbers, Numbers]:
     """Where a ray enters and leaves the ball, in the given axes, around 0; infinity and minus infinity if it misses."""
-    square = np.maximum((towards * towards).sum(1), TINY)
-    across = (start * towards).sum(1)
-    inside = across**2 - square * ((start * start).sum(1) - radius**2)
+    square = np.maximum(_dots(towards, towards), TINY)
+    across = _dots(start, towards)
+    inside = across**2 - square * (_dots(start, start) - radius**2)
     root = np.sqrt(np.maximum(inside, 0))
     misses = inside < 0
     return (
         np.where(misses, np.inf, (-across - root) / square),
         np.where(misses, -np.inf, (-across + root) / square),
     )
+
+
+def _dots(first: Float64[np.ndarray, "rays axes"], second: Float64[np.ndarray, "rays axes"]) -> Numbers:
+    """Scalar products, several times faster than a sum over a short axis."""
+    return np.asarray(np.einsum("ij,ij->i", first, second))
 
 
 def _first(enter: Numbers, leave: Numbers) -> Numbers:

@@ -41,8 +41,9 @@ def shares(
     found = np.zeros((4, len(towards)))
     found[part, np.arange(len(part))] = AMBIENT + DIFFUSE * facing
     mirrored = 2 * (normal @ LIGHT)[:, None] * normal - LIGHT
-    glance = np.maximum(-(mirrored * towards).sum(1), 0.0)
-    found[SHINE] = np.where(on_body & (facing > 0), MIRRORED * glance**SHARPNESS, 0.0)
+    glance = np.maximum(-np.einsum("ij,ij->i", mirrored, towards), 0.0)
+    lit = on_body & (facing > 0)
+    found[SHINE, lit] = MIRRORED * glance[lit] ** SHARPNESS
     rays = found.reshape(4, resolution, samples, resolution, samples)
     averaged: Float32[np.ndarray, "4 resolution resolution"] = rays.mean((2, 4)).astype(np.float32)
     return averaged

@@ -150,7 +150,8 @@ def test_the_largest_packaged_configurations_are_those_of_table_a_1() -> None:
             "data",
             {"set": "cifar"},
             "data.set must be cifar10, imagenet32, celeba, celeba_hq, mnist, omniglot, shapes3d, dsprites, "
-            "rendered_shapes, rendered_sprites, image_folder, npz, npz_fields, penn_treebank, text, bouncing_balls, npz_clips or kth, not 'cifar'; did you mean cifar10?",
+            "rendered_shapes, rendered_sprites, image_folder, npz, npz_fields, "
+            "penn_treebank, text, bouncing_balls, npz_clips or kth, not 'cifar'; did you mean cifar10?",
         ),
         (
             "model",

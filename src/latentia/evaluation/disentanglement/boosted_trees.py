@@ -17,7 +17,7 @@ class BoostedTrees:
     """Classify by `trees` rounds of trees of a given depth; importance is the share of the impurity that cuts remove.
 
     The defaults are scikit-learn's, which Locatello et al. (2019) used. Time grows with rounds × values of the factor
-    × examples: minutes for 10,000 examples of the shapes. `seed` decides the order in which equally good cuts are tried.
+    × examples: minutes for 10,000 examples of shapes. `seed` decides the order in which equally good cuts are tried.
     """
 
     trees: int = 100

@@ -73,11 +73,8 @@ class GaussianVAE(LatentVariableModel):
         """One layer: (latent_size,)."""
         return ((self.config.latent_size,),)
 
-    def infer(self, images: Integer[Tensor, "batch channels height width"]) -> Inference:
-        """Draw z from the posterior, q(z | x).
-
-        Errors: DataError for images of another format; SettingError in training for a single image.
-        """
+    def posterior(self, images: Integer[Tensor, "batch channels height width"]) -> DiagonalGaussian:
+        """Give q(z | x). Errors: as `infer`."""
         self.check(images)
         if self.training and len(images) < 2:
             raise SettingError(
@@ -85,7 +82,14 @@ class GaussianVAE(LatentVariableModel):
                 f"the batch, or a micro-batch of it, has {len(images)}."
             )
         scaled = to_unit_range(images, self.image_format.levels).to(next(self.parameters()).dtype)
-        posterior = DiagonalGaussian.from_map(self.encoder(channels_last(scaled)))
+        return DiagonalGaussian.from_map(self.encoder(channels_last(scaled)))
+
+    def infer(self, images: Integer[Tensor, "batch channels height width"]) -> Inference:
+        """Draw z from the posterior, q(z | x).
+
+        Errors: DataError for images of another format; SettingError in training for a single image.
+        """
+        posterior = self.posterior(images)
         prior = self._prior(len(images))
         latent = posterior.rsample()
         return Inference(

@@ -28,6 +28,7 @@ from latentia.data import (
     Shapes3D,
     TextFile,
 )
+from latentia.models.beta_vae import BetaVAEConfig
 from latentia.models.gaussian_vae import GaussianVAEConfig
 from latentia.models.ladder_vae import LadderVAEConfig
 from latentia.models.multitask_gaussian_vae import MultitaskGaussianVAEConfig
@@ -73,7 +74,7 @@ DATA_SETS = Choice(
 
 SDN_VAE, IAF_VAE = "SDN-VAE is kind ladder_vae with model.sdn", "IAF-VAE+ is kind ladder_vae without model.sdn"
 VAE_RNN = "VAE-RNN is kind recurrent_vae; model.forcing says how teacher forcing is regulated"
-ImageModelConfig = LadderVAEConfig | GaussianVAEConfig | MultitaskGaussianVAEConfig | VQVAEConfig
+ImageModelConfig = LadderVAEConfig | GaussianVAEConfig | BetaVAEConfig | MultitaskGaussianVAEConfig | VQVAEConfig
 MultitaskConfig = MultitaskGaussianVAEConfig | VQVAEConfig
 ModelConfig = ImageModelConfig | RecurrentVAEConfig
 MODELS = Choice(
@@ -81,6 +82,7 @@ MODELS = Choice(
     kinds={
         "ladder_vae": LadderVAEConfig,
         "gaussian_vae": GaussianVAEConfig,
+        "beta_vae": BetaVAEConfig,
         "multitask_gaussian_vae": MultitaskGaussianVAEConfig,
         "vq_vae": VQVAEConfig,
         "recurrent_vae": RecurrentVAEConfig,
@@ -91,6 +93,7 @@ MODELS = Choice(
         "iafvae": IAF_VAE,
         "iaf": IAF_VAE,
         "scvae": "a semi-conditional VAE is kind multitask_gaussian_vae or vq_vae with model.decoders multi or single",
+        "vanillavae": "a VAE without hierarchy is kind gaussian_vae, or beta_vae for images of 64×64",
         "vaernn": VAE_RNN,
         "rnnvae": VAE_RNN,
     },

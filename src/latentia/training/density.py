@@ -33,11 +33,13 @@ class DensityTraining(TrainingSettings):
     free_bits: float = 0.01
     """Nats per layer below which its divergence costs nothing."""
     divergence_warm_up: int = 0
-    """Steps over which the divergence's weight rises from 0 to 1; the thesis has none."""
+    """Steps over which the divergence's weight rises from 0 to `beta`; the thesis has none but for β-VAEs."""
+    beta: float = 1.0
+    """Weight of the divergence; above 1 latent dimensions that say little are given up (thesis A, 4.3.2)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("free_bits", "divergence_warm_up"):
+        for name in ("free_bits", "divergence_warm_up", "beta"):
             if getattr(self, name) < 0:
                 raise SettingError(f"{name} must be 0 or more; it is {getattr(self, name)}.")
 
@@ -50,17 +52,17 @@ def density_task(
 ) -> Task[Tensor]:
     """Make the task of training `model` on batches of images.
 
-    The loss is −(log-likelihood − Σ max(divergence, free bits)) in nats per dimension; figures and scores are
-    −ELBO in bits per dimension, without free bits and warm-up, and the divergence of each layer in nats. The score is
-    that of all validation images; some of them tell each layer's share of active units. Errors: DataError where these
-    are not of the model's format.
+    The loss is −(log-likelihood − β Σ max(divergence, free bits)) in nats per dimension; figures are −ELBO in bits per
+    dimension, without β, free bits and warm-up, and the divergence of each layer in nats. The score is −(log-likelihood
+    − β Σ divergence) of all validation images in bits per dimension, which for β = 1 is −ELBO; some of them tell each
+    layer's share of active units. Errors: DataError where these are not of the model's format.
     """
     model.check(validation)
     dimensions = model.image_format.dimensions
 
     def loss(module: nn.Module, images: Tensor, context: StepContext) -> Loss:
         terms = module(images)
-        weight = linear_ramp(context.step, training.divergence_warm_up)
+        weight = training.beta * linear_ramp(context.step, training.divergence_warm_up)
         bound = terms.log_likelihood.mean() - weight * free_bits(terms.divergence, training.free_bits).sum()
         bits = nats_to_bits(1.0, dimensions) * elbo(terms.log_likelihood, terms.divergence).mean().detach()
         layers = terms.divergence.detach().mean(0).unbind()
@@ -72,13 +74,15 @@ def density_task(
         terms = evaluate_bound(module, validation, batch=training.batch // training.micro_batches)
         usage = layer_usage(terms.divergence, dimensions)
         bits = nats_to_bits(float(terms.elbo.mean()), dimensions)
+        weighted = elbo(terms.log_likelihood, terms.divergence, training.beta)
         figures = {divergence_name(layer.number): layer.divergence_nats for layer in usage}
         active = float(sum(layer.active for layer in usage))
         some = validation[:USAGE_IMAGES]
         if len(some) > 1:  # one image does not vary
             units = unit_usage(module, some, draws=USAGE_DRAWS, batch=training.batch // training.micro_batches)
             figures |= {active_units_name(layer.number): float(layer.active.float().mean()) for layer in units}
-        return Evaluation(score=bits, figures={"bits_per_dimension": bits, "active_layers": active, **figures})
+        score = nats_to_bits(float(weighted.mean()), dimensions)
+        return Evaluation(score=score, figures={"bits_per_dimension": bits, "active_layers": active, **figures})
 
     return Task(
         module=model,

@@ -65,6 +65,24 @@ def test_the_weight_of_the_divergence_rises_in_the_warm_up() -> None:
     assert values[2] == values[3] > values[0]
 
 
+def test_beta_weighs_the_divergence_in_loss_and_score_and_not_in_the_figures() -> None:
+    model, task = make(free_bits=0, beta=7.0, divergence_warm_up=10)
+    images = image_set(8).tensor(slice(None))
+    with seeded(3):
+        terms = model(images)
+    likelihood, divergence = terms.log_likelihood.mean().item(), terms.divergence.sum(1).mean().item()
+    for step, weight in ((0, 0.0), (5, 3.5), (20, 7.0)):
+        with seeded(3):
+            loss = task.loss(model, images, context(step))
+        assert loss.value.item() == pytest.approx((weight * divergence - likelihood) / 16, rel=1e-5)
+        shown = float(loss.figures["bits_per_dimension"])
+        assert shown == pytest.approx((divergence - likelihood) / (16 * math.log(2)), rel=1e-5)
+    evaluation = task.evaluate(model)
+    assert evaluation.score - evaluation.figures["bits_per_dimension"] == pytest.approx(
+        6 * sum(evaluation.figures[f"divergence_{layer}"] for layer in (1, 2)) / (16 * math.log(2)), rel=1e-4
+    )
+
+
 def test_training_lowers_the_bound_of_held_out_images(tmp_path: Path) -> None:
     _, task = make(learning_rate=0.02)
     settings = LoopSettings(seed=0, steps=300, evaluate_steps=60, average_decay=0.9)
@@ -84,7 +102,8 @@ def test_a_model_without_hierarchy_is_trained_by_the_same_task(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "settings", [{"learning_rate": 0.0}, {"learning_rate_decay": 1.5}, {"free_bits": -1.0}, {"micro_batches": 3}]
+    "settings",
+    [{"learning_rate": 0.0}, {"learning_rate_decay": 1.5}, {"free_bits": -1.0}, {"beta": -1.0}, {"micro_batches": 3}],
 )
 def test_objectives_that_make_no_sense_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(SettingError):

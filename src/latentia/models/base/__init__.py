@@ -1,6 +1,6 @@
 """What models answer; training, evaluation and uses know models through this alone."""
 
-from latentia.models.base.density import Generation, Inference, LatentVariableModel, Terms
+from latentia.models.base.density import Generation, HasGaussianPosterior, Inference, LatentVariableModel, Terms
 from latentia.models.base.free_running import beam_search, run_freely
 from latentia.models.base.multitask import CONDITIONED, UNCONDITIONED, Decoders, Latent, MultitaskModel, TaskTerms
 from latentia.models.base.prior import AutoregressivePrior, PriorOfClass
@@ -12,6 +12,7 @@ __all__ = [
     "AutoregressivePrior",
     "Decoders",
     "Generation",
+    "HasGaussianPosterior",
     "Inference",
     "Latent",
     "LatentVariableModel",

@@ -14,6 +14,7 @@ COMMANDS = {
     "sample": "draw images, sentences or clips at several temperatures",
     "interpolate": "go from one image, sentence or clip to another",
     "neighbourhood": "draw images around one, with some of its layers kept",
+    "traverse": "move one latent dimension at a time, and draw what it stands for",
     "reconstruct": "encode images, sentences or clips and decode them again",
     "impute": "fill in images of which some pixels are known, and say how sure that is",
 }

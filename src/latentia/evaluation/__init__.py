@@ -15,6 +15,7 @@ from latentia.evaluation.importance import ImportanceEstimate, importance_weight
 from latentia.evaluation.latent_information import LatentInformation, divergence_per_dimension, latent_information
 from latentia.evaluation.latent_usage import LayerUsage, UnitUsage, layer_usage, unit_usage
 from latentia.evaluation.neighbours import Neighbours, nearest_neighbours
+from latentia.evaluation.posterior import gaussian_posterior
 from latentia.evaluation.teacher_forcing import TeacherForcingTerms, drop_prefix, teacher_forcing_terms
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "divergence_per_dimension",
     "drop_prefix",
     "evaluate_bound",
+    "gaussian_posterior",
     "importance_weighted",
     "latent_information",
     "layer_usage",

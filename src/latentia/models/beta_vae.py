@@ -6,7 +6,6 @@ to stand for one factor of variation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,13 +13,12 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from latentia.distributions import LogisticPixels
-from latentia.distributions.gaussian import DiagonalGaussian
+from latentia.distributions import DiagonalGaussian, ImageDistribution, LogisticPixels
 from latentia.errors import SettingError
 from latentia.images import ImageFormat, to_unit_range
 from latentia.layers.spatial_dependency import AlternatingDirections, SpatialDependency
 from latentia.layers.strided import channels_last, double
-from latentia.models.base import Generation, Inference, LatentVariableModel
+from latentia.models.base import GaussianLatentModel
 
 SIDE = 64
 """The tables' four strides lead from 64×64 to 4×4, and no other size."""
@@ -57,7 +55,7 @@ class BetaVAEConfig:
         return BetaVAE(self, image_format)
 
 
-class BetaVAE(LatentVariableModel):
+class BetaVAE(GaussianLatentModel):
     """q(z | x) and p(z) are diagonal Gaussians; each value has a discretized logistic, and all share one log-scale.
 
     The encoder is of four 4×4 convolutions of stride 2 and two dense layers. The decoder mirrors it; with `sdn`, the
@@ -95,9 +93,9 @@ class BetaVAE(LatentVariableModel):
         )
 
     @property
-    def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """One layer: (latent_size,)."""
-        return ((self.config.latent_size,),)
+    def latent_size(self) -> int:
+        """Dimensions of z."""
+        return self.config.latent_size
 
     def posterior(self, images: Integer[Tensor, "batch channels height width"]) -> DiagonalGaussian:
         """Give q(z | x). Errors: DataError for images of another format."""
@@ -105,35 +103,10 @@ class BetaVAE(LatentVariableModel):
         scaled = to_unit_range(images, self.image_format.levels).to(self.log_scale.dtype)
         return DiagonalGaussian.from_map(self.encoder(channels_last(scaled)))
 
-    def infer(self, images: Integer[Tensor, "batch channels height width"]) -> Inference:
-        """Draw z from the posterior, q(z | x). Errors: DataError for images of another format."""
-        posterior = self.posterior(images)
-        prior = self._prior(len(images))
-        latent = posterior.rsample()
-        return Inference(
-            latents=(latent,),
-            log_posterior=posterior.log_prob(latent)[:, None],
-            log_prior=prior.log_prob(latent)[:, None],
-            divergence=posterior.divergence(prior)[:, None],
-            likelihood=self.observation(self._decode(latent)),
-        )
-
-    def generate(self, count: int, given: Sequence[Tensor] = (), temperature: float = 1.0) -> Generation:
-        """Take z as it is given, or draw it from the prior at `temperature` times its standard deviation.
-
-        Errors: SettingError where more than z is given, or z of another shape than (count, latent_size).
-        """
-        self.check_given(count, given)
-        latent = given[0] if given else self._prior(count).at(temperature).rsample()
-        return Generation(latents=(latent,), likelihood=self.observation(self._decode(latent)))
-
-    def _prior(self, count: int) -> DiagonalGaussian:
-        zeros = self.log_scale.new_zeros(count, self.config.latent_size)
-        return DiagonalGaussian(zeros, zeros)
-
-    def _decode(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch parameters height width"]:
+    def likelihood(self, latent: Float[Tensor, "batch latent"]) -> ImageDistribution:
+        """Give p(x | z)."""
         loc = self.decoder(channels_last(self.expand(latent)))
-        return torch.cat([loc, self.log_scale.to(loc.dtype).expand_as(loc)], 1)
+        return self.observation(torch.cat([loc, self.log_scale.to(loc.dtype).expand_as(loc)], 1))
 
 
 def _halve(inputs: int, outputs: int) -> nn.Module:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from latentia.distributions.gaussian import DiagonalGaussian
+from latentia.distributions import DiagonalGaussian, ImageDistribution
 from latentia.errors import SettingError
 from latentia.images import ImageFormat, to_unit_range
 from latentia.layers.strided import channels_last, down, halving_strides, up
-from latentia.models.base import Generation, Inference, LatentVariableModel
+from latentia.models.base import GaussianLatentModel
 from latentia.models.observations import ObservationName, choose_observation
 
 
@@ -39,7 +38,7 @@ class GaussianVAEConfig:
         return GaussianVAE(self, image_format)
 
 
-class GaussianVAE(LatentVariableModel):
+class GaussianVAE(GaussianLatentModel):
     """q(z | x) and p(z) are diagonal Gaussians, the divergence between them is in closed form.
 
     Encoder: 3×3 convolution – batch norm – leaky ReLU for each width, with stride 2 while both sides of the map are
@@ -69,12 +68,15 @@ class GaussianVAE(LatentVariableModel):
         )
 
     @property
-    def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """One layer: (latent_size,)."""
-        return ((self.config.latent_size,),)
+    def latent_size(self) -> int:
+        """Dimensions of z."""
+        return self.config.latent_size
 
     def posterior(self, images: Integer[Tensor, "batch channels height width"]) -> DiagonalGaussian:
-        """Give q(z | x). Errors: as `infer`."""
+        """Give q(z | x).
+
+        Errors: DataError for images of another format; SettingError in training for a single image.
+        """
         self.check(images)
         if self.training and len(images) < 2:
             raise SettingError(
@@ -84,35 +86,6 @@ class GaussianVAE(LatentVariableModel):
         scaled = to_unit_range(images, self.image_format.levels).to(next(self.parameters()).dtype)
         return DiagonalGaussian.from_map(self.encoder(channels_last(scaled)))
 
-    def infer(self, images: Integer[Tensor, "batch channels height width"]) -> Inference:
-        """Draw z from the posterior, q(z | x).
-
-        Errors: DataError for images of another format; SettingError in training for a single image.
-        """
-        posterior = self.posterior(images)
-        prior = self._prior(len(images))
-        latent = posterior.rsample()
-        return Inference(
-            latents=(latent,),
-            log_posterior=posterior.log_prob(latent)[:, None],
-            log_prior=prior.log_prob(latent)[:, None],
-            divergence=posterior.divergence(prior)[:, None],
-            likelihood=self.observation(self._decode(latent)),
-        )
-
-    def generate(self, count: int, given: Sequence[Tensor] = (), temperature: float = 1.0) -> Generation:
-        """Take z as it is given, or draw it from the prior at `temperature` times its standard deviation.
-
-        Errors: SettingError where more than z is given, or z of another shape than (count, latent_size).
-        """
-        self.check_given(count, given)
-        latent = given[0] if given else self._prior(count).at(temperature).rsample()
-        return Generation(latents=(latent,), likelihood=self.observation(self._decode(latent)))
-
-    def _prior(self, count: int) -> DiagonalGaussian:
-        zeros = next(self.parameters()).new_zeros(count, self.config.latent_size)
-        return DiagonalGaussian(zeros, zeros)
-
-    def _decode(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch parameters height width"]:
-        parameters: Tensor = self.decoder(channels_last(self.expand(latent).unflatten(1, self._map)))
-        return parameters
+    def likelihood(self, latent: Float[Tensor, "batch latent"]) -> ImageDistribution:
+        """Give p(x | z)."""
+        return self.observation(self.decoder(channels_last(self.expand(latent).unflatten(1, self._map))))

@@ -15,6 +15,7 @@ from latentia.uses.pictures import (
     draw_neighbours,
     draw_reconstruction,
     draw_samples,
+    draw_traversal,
     write_png,
 )
 from latentia.uses.reconstruction import Reconstruction, reconstruct
@@ -26,6 +27,7 @@ from latentia.uses.sequences import (
     sample_sequences,
 )
 from latentia.uses.strips import draw_strips
+from latentia.uses.traversal import Traversal, traverse
 
 __all__ = [
     "Colours",
@@ -37,6 +39,7 @@ __all__ = [
     "Samples",
     "SequenceInterpolation",
     "ShareColours",
+    "Traversal",
     "colours_of",
     "decode",
     "draw_grid",
@@ -47,6 +50,7 @@ __all__ = [
     "draw_reconstruction",
     "draw_samples",
     "draw_strips",
+    "draw_traversal",
     "encode",
     "impute",
     "interpolate",
@@ -58,5 +62,6 @@ __all__ = [
     "sample",
     "sample_sequences",
     "top_layers_bound",
+    "traverse",
     "write_png",
 ]

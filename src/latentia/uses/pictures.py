@@ -22,6 +22,7 @@ from latentia.uses.interpolation import Interpolation
 from latentia.uses.neighbourhood import Neighbourhood
 from latentia.uses.reconstruction import Reconstruction
 from latentia.uses.sampling import Samples
+from latentia.uses.traversal import Traversal
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
 GAP = 2
@@ -34,6 +35,8 @@ SMALLEST = 64
 """Images with a shorter side are enlarged by a whole factor, pixel by pixel, until it reaches this."""
 TEXT = 14
 """Height of letters, in pixels."""
+APART = ((6 * GAP, 0), (0, 0), (0, 0))
+"""White above what belongs to another image."""
 SHOWN_SAMPLES = 3
 """Of imputed images, each a row; the others are in the mean."""
 
@@ -154,6 +157,22 @@ def draw_neighbours(
     """Draw a row for each sample: the sample, then the images found for it, nearest first (Figure A.1)."""
     labels = ["sample", *(f"nearest {number}" for number in range(1, found.shape[1] + 1))]
     return draw_grid(torch.cat([queries[:, None], found.to(queries)], 1), levels, column_labels=labels)
+
+
+def draw_traversal(traversal: Traversal, levels: int) -> Picture:
+    """Draw for each image a row for each latent dimension, the image itself at its left; below it those of the next.
+
+    Labels are the dimension's number from 0 and its divergence.
+    """
+    dimensions = traversal.images.shape[1]
+    labels = [f"z{place}: {traversal.divergence_nats[place]:.2f} nats" for place in traversal.dimensions.tolist()]
+    first = traversal.originals.to(traversal.images)[:, None, None].expand(-1, dimensions, -1, -1, -1, -1)
+    rows = torch.cat([first, traversal.images], 2)
+    columns = ["image", *(f"{value:g}" for value in traversal.values)]
+    blocks = [draw_grid(rows[0], levels, row_labels=labels, column_labels=columns)]
+    for others in rows[1:]:
+        blocks.append(np.pad(draw_grid(others, levels, row_labels=labels), APART, constant_values=WHITE))
+    return np.concatenate(blocks)
 
 
 def write_png(picture: Picture, path: Path) -> None:

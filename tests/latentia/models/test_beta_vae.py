@@ -9,7 +9,7 @@ import torch
 
 from latentia.errors import DataError, SettingError
 from latentia.images import ImageFormat
-from latentia.models.base import HasGaussianPosterior
+from latentia.models.base import GaussianLatentModel
 from latentia.models.beta_vae import BetaVAE, BetaVAEConfig
 from latentia.objectives import elbo
 
@@ -80,7 +80,7 @@ def test_the_scale_starts_where_it_is_told_to() -> None:
 
 def test_the_divergence_is_the_mean_of_the_draws_and_the_posterior_that_of_the_draws() -> None:
     model = make(config=BetaVAEConfig(latent_size=2)).eval()
-    assert isinstance(model, HasGaussianPosterior)
+    assert isinstance(model, GaussianLatentModel)
     images = images_of(COLOURED, 1)
     with torch.no_grad():
         posterior = model.posterior(images)

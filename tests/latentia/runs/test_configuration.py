@@ -156,13 +156,14 @@ def test_the_largest_packaged_configurations_are_those_of_table_a_1() -> None:
         (
             "model",
             {"kind": "vae"},
-            "model.kind must be ladder_vae, gaussian_vae, beta_vae, multitask_gaussian_vae, vq_vae or recurrent_vae, not 'vae'",
+            "model.kind must be ladder_vae, gaussian_vae, beta_vae, multitask_gaussian_vae, vq_vae or recurrent_vae, "
+            "not 'vae'",
         ),
         (
             "model",
             {"kind": "sdn_vae"},
-            "model.kind must be ladder_vae, gaussian_vae, beta_vae, multitask_gaussian_vae, vq_vae or recurrent_vae, not "
-            "'sdn_vae'; SDN-VAE is kind ladder_vae with model.sdn.",
+            "model.kind must be ladder_vae, gaussian_vae, beta_vae, multitask_gaussian_vae, vq_vae or recurrent_vae, "
+            "not 'sdn_vae'; SDN-VAE is kind ladder_vae with model.sdn.",
         ),
         ("model", {"layers": [0]}, "A ladder has 1 or more layers"),
         ("training", {"passes": 3}, "A training lasts either a number of steps or of passes"),

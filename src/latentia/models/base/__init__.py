@@ -1,7 +1,8 @@
 """What models answer; training, evaluation and uses know models through this alone."""
 
-from latentia.models.base.density import Generation, HasGaussianPosterior, Inference, LatentVariableModel, Terms
+from latentia.models.base.density import Generation, Inference, LatentVariableModel, Terms
 from latentia.models.base.free_running import beam_search, run_freely
+from latentia.models.base.gaussian import GaussianLatentModel
 from latentia.models.base.multitask import CONDITIONED, UNCONDITIONED, Decoders, Latent, MultitaskModel, TaskTerms
 from latentia.models.base.prior import AutoregressivePrior, PriorOfClass
 from latentia.models.base.sequence import SequenceModel, SequenceTerms
@@ -11,8 +12,8 @@ __all__ = [
     "UNCONDITIONED",
     "AutoregressivePrior",
     "Decoders",
+    "GaussianLatentModel",
     "Generation",
-    "HasGaussianPosterior",
     "Inference",
     "Latent",
     "LatentVariableModel",

@@ -10,14 +10,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from latentia.distributions import ImageDistribution
-from latentia.distributions.gaussian import DiagonalGaussian
 from latentia.errors import DataError, SettingError
 from latentia.images import ImageFormat
 
@@ -50,14 +48,6 @@ class Generation:
 
     latents: tuple[Tensor, ...]
     likelihood: ImageDistribution
-
-
-@runtime_checkable
-class HasGaussianPosterior(Protocol):
-    """A model of one vector of latent variables whose dimensions are independent, a priori standard normal."""
-
-    def posterior(self, images: Integer[Tensor, "batch channels height width"]) -> DiagonalGaussian:
-        """Give q(z | x), (batch, latent_size)."""
 
 
 class LatentVariableModel(nn.Module, ABC):

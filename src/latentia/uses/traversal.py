@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64, Integer, UInt8
 from torch import Tensor
 
 from latentia.errors import SettingError
@@ -36,7 +36,7 @@ def traverse(
     model: LatentVariableModel,
     images: Images,
     *,
-    ranked_by: Images | None = None,
+    ranked_by: Integer[Tensor, "ranking channels height width"] | None = None,
     values: Sequence[float] = VALUES,
     batch: int = 64,
 ) -> Traversal:

@@ -130,7 +130,7 @@ def run_one(run: Run, images: Images, measure: Measure, work: Path) -> dict[str,
             "seconds": round(outcome.seconds, 1),
             "seconds_per_step": outcome.seconds / outcome.steps,
             "best_step": int(outcome.history[outcome.best]["step"]),
-            "history": [_row(row) for row in outcome.history],
+            "history": [finite_row(row) for row in outcome.history],
             **_measured(model, images.test, measure, run.seed),
         }
     except (TrainingError, DataError) as problem:
@@ -139,7 +139,8 @@ def run_one(run: Run, images: Images, measure: Measure, work: Path) -> dict[str,
     return result
 
 
-def _row(row: Mapping[str, float]) -> dict[str, float | None]:
+def finite_row(row: Mapping[str, float]) -> dict[str, float | None]:
+    """Give a row of a history as JSON can say it: what is not finite is None."""
     return {name: value if math.isfinite(value) else None for name, value in row.items()}
 
 

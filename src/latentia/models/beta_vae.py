@@ -71,7 +71,7 @@ class BetaVAE(GaussianLatentModel):
         self.config = config
         self.image_format = image_format
         self.observation = LogisticPixels(image_channels=image_format.channels, levels=image_format.levels)
-        self.log_scale = nn.Parameter(torch.tensor(config.first_log_scale))
+        self.log_scale = nn.Parameter(torch.tensor(float(config.first_log_scale)))
         self.encoder = nn.Sequential(
             *(_halve(*channels) for channels in ((image_format.channels, 32), (32, 32), (32, 64), (64, 64))),
             nn.Flatten(),

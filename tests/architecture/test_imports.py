@@ -104,7 +104,7 @@ def normal(distribution: str) -> str:
 @pytest.mark.parametrize(
     ("package", "extras"),
     [
-        ("latentia", ["triton", "cluster", "disentanglement", "hdf5", "text", "video"]),
+        ("latentia", ["triton", "cluster", "disentanglement", "hdf5", "segmentation", "text", "video"]),
         ("spindle", ["spindle", "mne", "service"]),
     ],
 )

@@ -5,6 +5,7 @@ from latentia.models.base.free_running import beam_search, run_freely
 from latentia.models.base.gaussian import GaussianLatentModel
 from latentia.models.base.multitask import CONDITIONED, UNCONDITIONED, Decoders, Latent, MultitaskModel, TaskTerms
 from latentia.models.base.prior import AutoregressivePrior, PriorOfClass
+from latentia.models.base.segmentation import SegmentationModel
 from latentia.models.base.sequence import SequenceModel, SequenceTerms
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "LatentVariableModel",
     "MultitaskModel",
     "PriorOfClass",
+    "SegmentationModel",
     "SequenceModel",
     "SequenceTerms",
     "TaskTerms",

@@ -18,7 +18,7 @@ from latentia.data.images import Images, Split
 from latentia.errors import DataError, SettingError
 from latentia.randomness import stream
 
-Masks = Bool[np.ndarray, "count 1 height width"]
+Masks = Bool[np.ndarray, "masks 1 rows columns"]
 Places = Integer[np.ndarray, " count"]
 
 

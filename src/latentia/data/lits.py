@@ -1,0 +1,133 @@
+"""Livers in computed tomography: LiTS, slice by slice, divided by patient."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latentia.data.archives import sizes
+from latentia.data.images import Split
+from latentia.data.nuclei import check_side, resample_image, resample_mask
+from latentia.data.segmentation_sets import USUAL_DIVISION, GroupSplit, SegmentationSet
+from latentia.errors import DataError, SettingError
+
+LABELS = (0, 1, 2)
+"""Nothing, liver, tumour; a tumour is in the liver, and counts as it."""
+Slice = tuple[np.ndarray, np.ndarray, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiverVolumes:
+    """The published form: `volume-N.nii` and `segmentation-N.nii` of patient N, or `.nii.gz`, in any folders below.
+
+    Slices are resampled to a square of `size`, and brightness goes from `darkest` to `brightest`, in Hounsfield units;
+    that window is ours, the thesis has none. Errors: SettingError; on loading, DataError.
+    """
+
+    folder: Path
+    size: int = 128
+    darkest: float = -160.0
+    brightest: float = 240.0
+    with_liver_alone: bool = True
+    """Leave out the slices of which no pixel is liver."""
+    division: GroupSplit = USUAL_DIVISION
+
+    def __post_init__(self) -> None:
+        check_side(self.size)
+        if not self.darkest < self.brightest:
+            raise SettingError(f"darkest must be below brightest; they are {self.darkest} and {self.brightest}.")
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.folder.name
+
+    def load(self, split: Split) -> SegmentationSet:
+        """Load the slices of one split's patients, one slice at a time.
+
+        Errors: DataError where a file is missing or damaged, nibabel is missing, or a segmentation is not its volume's.
+        """
+        pairs = self._files()
+        patients = tuple(pairs)
+        images, masks, names, groups = [], [], [], []
+        for place in self.division.places(patients, self.name)[split]:
+            patient = patients[place]
+            for image, mask, depth in self._slices(*pairs[patient]):
+                images.append(image)
+                masks.append(mask)
+                names.append(f"{patient}, slice {depth}")
+                groups.append(patient)
+        if not images:
+            raise DataError(f"{self.name} has no images to {split} with.")
+        return SegmentationSet(
+            images=np.stack(images)[:, None],
+            masks=np.stack(masks)[:, None],
+            names=tuple(names),
+            groups=tuple(groups),
+            name=self.name,
+            split=split,
+        )
+
+    def _files(self) -> dict[str, tuple[Path, Path]]:
+        """Find each patient's volume and segmentation, by number."""
+        found: dict[int, tuple[Path, Path]] = {}
+        segmentations = {_number(path): path for path in self.folder.rglob("segmentation-*.nii*")}
+        for volume in self.folder.rglob("volume-*.nii*"):
+            number = _number(volume)
+            if number is None:
+                continue
+            if number not in segmentations:
+                raise DataError(f"{volume} has no segmentation-{number}.nii beside it.")
+            found[number] = (volume, segmentations[number])
+        if not found:
+            raise DataError(f"{self.folder} has no volume-N.nii files, as LiTS has.")
+        return {str(number): found[number] for number in sorted(found)}
+
+    def _slices(self, volume_file: Path, mask_file: Path) -> Iterator[Slice]:
+        volume, labels = open_nifti(volume_file), open_nifti(mask_file)
+        if volume.shape != labels.shape or len(volume.shape) != 3:
+            raise DataError(
+                f"The volume {volume_file} is {sizes(volume.shape)} and its segmentation {sizes(labels.shape)}."
+            )
+        for depth in range(volume.shape[2]):
+            label = read_slice(labels, depth, mask_file)
+            if not np.isin(label, LABELS).all():
+                other = sorted(set(np.unique(label).tolist()) - set(LABELS))
+                raise DataError(
+                    f"The segmentation {mask_file} was to hold 0, 1 for liver and 2 for tumour; it holds {other[0]:g}."
+                )
+            if self.with_liver_alone and not label.any():
+                continue
+            shares = (read_slice(volume, depth, volume_file) - self.darkest) / (self.brightest - self.darkest)
+            image = (np.clip(shares, 0, 1) * 255).round().astype(np.uint8)
+            yield resample_image(image, self.size, self.size), resample_mask(label != 0, self.size, self.size), depth
+
+
+def open_nifti(file: Path) -> Any:
+    """Open a NIfTI file without reading its values. Errors: DataError where nibabel is missing or it is none."""
+    try:
+        import nibabel
+    except ImportError as error:
+        raise DataError(f'{file.name} is read by nibabel: pip install "latentia[segmentation]".') from error
+    try:
+        return nibabel.load(file)
+    except (OSError, EOFError, ValueError, nibabel.filebasedimages.ImageFileError) as error:
+        raise DataError(f"{file} cannot be read as a NIfTI file: {error}") from error
+
+
+def read_slice(volume: Any, depth: int, file: Path) -> np.ndarray:
+    """Read one slice, rows from front to back. Errors: DataError where the file is damaged."""
+    try:
+        return np.asarray(volume.dataobj[..., depth], np.float64).T
+    except (OSError, EOFError, ValueError) as error:
+        raise DataError(f"{file} is damaged: slice {depth} cannot be read ({error}).") from error
+
+
+def _number(path: Path) -> int | None:
+    matched = re.fullmatch(r"(?:volume|segmentation)-(\d+)\.nii(?:\.gz)?", path.name)
+    return None if matched is None else int(matched[1])

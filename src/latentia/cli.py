@@ -16,6 +16,8 @@ COMMANDS = {
     "neighbourhood": "draw images around one, with some of its layers kept",
     "traverse": "move one latent dimension at a time, and draw what it stands for",
     "reconstruct": "encode images, sentences or clips and decode them again",
+    "train-segmentation": "train a U-Net or one of its relatives on images with masks",
+    "segment": "mark what a trained U-Net looks for, in images and volumes",
     "impute": "fill in images of which some pixels are known, and say how sure that is",
 }
 

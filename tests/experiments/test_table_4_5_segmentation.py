@@ -1,0 +1,58 @@
+"""Table 4.5: it runs from one command, goes on where it was, and says what is not done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("monai")
+from experiments.table_4_5_segmentation import __main__ as table
+from experiments.table_4_5_segmentation.protocol import BUDGETS, NETWORKS, load_nuclei
+
+
+def test_one_command_trains_all_networks_and_writes_table_figure_and_record(tmp_path: Path) -> None:
+    words = ["--budget", "smoke", "--out", str(tmp_path)]
+    assert table.main(words) == 0
+    result = json.loads((tmp_path / "smoke.json").read_text(encoding="utf-8"))
+    assert [(run["name"], run["seed"]) for run in result["runs"]] == [
+        (name, seed) for seed in range(2) for name in NETWORKS
+    ]
+    assert all(0 <= run["jaccard"] <= run["dice"] <= 1 for run in result["runs"])
+    text = (tmp_path / "smoke.md").read_text(encoding="utf-8")
+    assert "SIMULATED images" in text and "Unfinished" not in text
+    assert (tmp_path / "smoke.png").is_file()
+
+    (tmp_path / "work" / "smoke-seed0" / "u-net-seed1.json").unlink()
+    kept = (tmp_path / "work" / "smoke-seed0" / "u-net-plus-plus-seed1.json").read_bytes()
+    assert table.main(words) == 0
+    again = json.loads((tmp_path / "smoke.json").read_text(encoding="utf-8"))
+    assert [run["dice"] for run in again["runs"]] == [run["dice"] for run in result["runs"]]
+    assert (tmp_path / "work" / "smoke-seed0" / "u-net-plus-plus-seed1.json").read_bytes() == kept
+
+
+def test_the_table_says_what_is_not_done_and_what_was_not_stable() -> None:
+    run = {"seed": 0, "parameters": 10, "steps": 4, "seconds": 2.0, "dice": 0.9, "jaccard": 0.8}
+    runs = [{**run, "name": "U-Net"}, {**run, "name": "U-Net", "dice": 0.92, "seed": 1}]
+    runs.append({"name": "SDU-Net", "seed": 0, "parameters": 10, "unstable": "20 steps in a row"})
+    images = {"train": 4, "validation": 2, "test": 2}
+    whole = {"budget": "hour", "simulated": False, "config": {"size": 64}, "images": images, "runs_planned": 25}
+    text = table.markdown({**whole, "runs": runs})
+    assert "**Unfinished: 3 of 25 runs.**" in text and "real images" in text
+    assert "| 0.50 s | 4 | 2 | 91.00 ± 1.41 | 80.00 ± 0.00 |" in text
+    assert "| 0, 1 unstable | – | – |" in text
+
+
+def test_the_networks_of_the_thesis_have_its_size_and_layers() -> None:
+    """Table A.7, nuclei: 150 features, 2 directions, 2 layers in each path, no residual connections, Adam at 0.001."""
+    paper = BUDGETS["paper"]
+    assert (paper.size, paper.training.learning_rate, paper.training.optimizer, paper.seeds) == (96, 1e-3, "adam", 5)
+    assert (paper.sdn.features, paper.sdn.directions, paper.sdn.layers, paper.sdn.residual) == (150, 2, 2, False)
+    assert paper.training.batch == 4 * 20
+
+
+def test_nothing_is_in_two_parts() -> None:
+    nuclei = load_nuclei("smoke")
+    names = [name for part in (nuclei.train, nuclei.validation, nuclei.test) for name in part.names]
+    assert len(names) == len(set(names)) == 40

@@ -10,6 +10,7 @@ from latentia.command_line.options import argument, option
 from latentia.command_line.progress import progress_bar
 from latentia.command_line.screen import say
 from latentia.commands.train import teller
+from latentia.configs import SEGMENTATION, packaged
 
 if TYPE_CHECKING:
     from latentia.data.segmentation_sets import SegmentationSet
@@ -22,7 +23,9 @@ SHOWN = 3
 class SegmentationOptions:
     """Run."""
 
-    configuration: str = argument("CONFIG", "a YAML file with data, model and training")
+    configuration: str = argument(
+        "CONFIG", f"a YAML file, or one that is packaged: {', '.join(packaged(SEGMENTATION))}"
+    )
     set: tuple[str, ...] = option(
         (), "change a setting, such as training.steps=100; give it as often as you like", metavar="SETTING=VALUE"
     )

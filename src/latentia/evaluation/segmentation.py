@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentia.errors import DataError, SettingError
 from latentia.evaluation_mode import blocks, evaluation_mode
-from latentia.models.base.segmentation import SegmentationModel
+from latentia.models.base import SegmentationModel
 from latentia.objectives.segmentation import MISSING
 
 THRESHOLD = 0.5

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import nn
 
-from latentia.configs import find_configuration
+from latentia.configs import SEGMENTATION, find_configuration
 from latentia.data.images import Split
 from latentia.data.lits import LiverVolumes
 from latentia.data.nuclei import NucleiFolders, PackedNuclei
@@ -74,11 +74,11 @@ class SegmentationRun:
 
 
 def read_segmentation_configuration(name: str, changes: Sequence[str] = ()) -> SegmentationConfiguration:
-    """Read a YAML file with `changes` such as `training.steps=100`.
+    """Read a YAML file, or the packaged configuration of that name, with `changes` such as `training.steps=100`.
 
     Errors: SettingError where there is no such file, or a setting is unknown, misspelt, missing or of another type.
     """
-    values = read_yaml(find_configuration(name).read_bytes(), name)
+    values = read_yaml(find_configuration(name, SEGMENTATION).read_bytes(), name)
     if values is None:
         raise SettingError(f"{name} is empty; a configuration has data, model and training.")
     return read_changed(SegmentationConfiguration, values, changes, name)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from latentia.errors import DataError
 from latentia.evaluation.segmentation import THRESHOLD, agreement, as_values
 from latentia.evaluation_mode import blocks, evaluation_mode
-from latentia.models.base.segmentation import SegmentationModel
+from latentia.models.base import SegmentationModel
 from latentia.objectives.segmentation import dice_and_cross_entropy
 from latentia.training.settings import TrainingSettings
 from latentia.training.task import Batches, Evaluation, Loss, StepContext, Task

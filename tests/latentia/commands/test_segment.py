@@ -10,6 +10,10 @@ import yaml
 from PIL import Image
 
 from latentia.cli import main
+from latentia.configs import SEGMENTATION, packaged
+from latentia.models.nested_u_net import NestedUNetConfig
+from latentia.models.u_net import UNetConfig
+from latentia.runs.segmentation import read_segmentation_configuration
 
 pytest.importorskip("monai")
 nibabel = pytest.importorskip("nibabel")
@@ -164,3 +168,17 @@ def test_a_volume_gets_a_mask_that_lies_over_it(tmp_path: Path) -> None:
     assert np.allclose(mask.affine, affine)
     found, given = np.asarray(mask.dataobj) > 0, np.asarray(nibabel.load(folder / "segmentation-0.nii").dataobj) > 0
     assert 2 * (found & given).sum() / (found.sum() + given.sum()) > 0.8
+
+
+@pytest.mark.parametrize("name", packaged(SEGMENTATION))
+def test_packaged_configurations_are_read_and_make_the_network_of_their_name(name: str) -> None:
+    """Table A.7: two layers without residual connections for nuclei, one with them for polyps and livers."""
+    configuration = read_segmentation_configuration(name)
+    data, _, network = name.partition("-")
+    assert isinstance(configuration.model, NestedUNetConfig if network in ("nested-u-net", "sdnu-net") else UNetConfig)
+    sdn = configuration.model.sdn
+    assert (sdn is not None) == network.startswith("sd")
+    if sdn is not None:
+        assert (sdn.layers, sdn.residual) == ((2, False) if data == "nuclei" else (1, True))
+        assert (sdn.features, sdn.directions, sdn.kernel_size) == (150, 2, 3)
+    assert configuration.training.learning_rate == (1e-3 if data == "nuclei" else 1e-4)

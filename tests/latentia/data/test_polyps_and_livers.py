@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 
 from latentia.data.images import Split
 from latentia.data.lits import LiverVolumes
+from latentia.data.nuclei import read_grey, read_mask
 from latentia.data.polyps import Polyps
 from latentia.data.segmentation_sets import GroupSplit, check_apart
 from latentia.errors import DataError, SettingError
@@ -119,3 +121,15 @@ def test_what_is_wrong_with_a_patient_is_said_in_one_sentence(livers: Path) -> N
         LiverVolumes(folder=livers / "nowhere").load(Split.TRAIN)
     with pytest.raises(SettingError, match="darkest must be below brightest"):
         LiverVolumes(folder=livers, darkest=10, brightest=10)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_real_slice_of_a_liver_and_its_mask_are_read(part: str) -> None:
+    folder = Path(os.environ.get("LATENTIA_DATA", "../shared/data")) / "liver"
+    if not folder.is_dir():
+        pytest.skip("the real slices are not here")
+    image = read_grey(folder / f"liver_{part}_000.png")
+    mask = read_mask(folder / f"liver_{part}_000_mask.png", image.shape)
+    assert image.shape == (512, 512)
+    assert 0.001 < mask.mean() < 0.3

@@ -63,7 +63,7 @@ class LiverVolumes:
                 names.append(f"{patient}, slice {depth}")
                 groups.append(patient)
         if not images:
-            raise DataError(f"{self.name} has no images to {split} with.")
+            raise DataError(f"{self.name} has no images in its split '{split}'.")
         return SegmentationSet(
             images=np.stack(images)[:, None],
             masks=np.stack(masks)[:, None],

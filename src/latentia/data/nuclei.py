@@ -101,6 +101,8 @@ class NucleiFolders:
         files = sorted((folder / "images").glob("*.png"))
         if len(files) != 1:
             raise DataError(f"{folder / 'images'} was to hold one PNG image; it holds {len(files)}.")
+        if not (folder / "masks").is_dir():
+            raise DataError(f"{folder} has no masks/; images without masks are not for training.")
         image = read_grey(files[0])
         united = np.zeros(image.shape, bool)
         for file in sorted((folder / "masks").glob("*.png")):

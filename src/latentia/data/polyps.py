@@ -44,7 +44,7 @@ class Polyps:
         frames, groups = tuple(sequences), tuple(sequences.values())
         places = self.division.places(groups, self.name)[split]
         if not len(places):
-            raise DataError(f"{self.name} has no images to {split} with.")
+            raise DataError(f"{self.name} has no images in its split '{split}'.")
         pairs = [self._pair(frames[place]) for place in places]
         return SegmentationSet(
             images=np.stack([image for image, _ in pairs]),

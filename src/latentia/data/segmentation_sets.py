@@ -39,7 +39,8 @@ class SegmentationSet:
 
     def __post_init__(self) -> None:
         if len(self.images) == 0:
-            raise DataError(f"{self.name} has no images{'' if self.split is None else f' to {self.split} with'}.")
+            where = "" if self.split is None else f" in its split '{self.split}'"
+            raise DataError(f"{self.name} has no images{where}.")
         if self.masks.shape != (len(self.images), 1, *self.images.shape[2:]):
             raise DataError(
                 f"{self.name} has images of {sizes(self.images.shape)} and masks of {sizes(self.masks.shape)}."
@@ -143,9 +144,9 @@ def check_apart(sets: Iterable[SegmentationSet], group: str = "group") -> None:
 
 
 def check_mask(values: NDArray[np.generic], name: str) -> NDArray[np.bool_]:
-    """Give a mask as booleans: of its two values, the higher one belongs to the mask; a single one must be 0 or white.
+    """Give a mask as booleans: what is 0 does not belong to the mask, and what has the other value does.
 
-    Errors: DataError where there are more than two values, or a single one of which nobody knows what it means.
+    Errors: DataError where there are more than two values, or two of which none is 0.
     """
     found = np.unique(values)
     if len(found) > 2:

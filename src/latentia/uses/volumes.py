@@ -31,9 +31,9 @@ def segment_volume(
     `range_of_values` are what is black and what is white. A batch of slices is in memory, and the mask, a byte for each
     voxel. Errors: DataError where the volume cannot be read or has not three axes; OSError.
     """
+    volume = open_nifti(source)  # which says so where nibabel is missing
     import nibabel
 
-    volume = open_nifti(source)
     if len(volume.shape) != 3:
         raise DataError(f"{source} was to be a volume with three axes; it has {len(volume.shape)}.")
     black, white = range_of_values

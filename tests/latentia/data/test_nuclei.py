@@ -67,6 +67,9 @@ def test_what_is_wrong_with_a_folder_is_said_in_one_sentence(folder: Path) -> No
     (first / "masks" / "0.png").write_bytes(b"no image")
     with pytest.raises(DataError, match="cannot be read as an image"):
         source.load(Split.TRAIN)
+    (first / "masks").rename(first / "elsewhere")
+    with pytest.raises(DataError, match="has no masks/"):
+        source.load(Split.TRAIN)
     next((first / "images").glob("*.png")).unlink()
     with pytest.raises(DataError, match="was to hold one PNG image; it holds 0"):
         source.load(Split.TRAIN)

@@ -57,7 +57,7 @@ def test_too_few_groups_and_shares_that_leave_nothing_are_refused() -> None:
         GroupSplit().take(made(6), Split.TRAIN)
     with pytest.raises(SettingError, match="together below 1"):
         GroupSplit(validation=0.5, test=0.5)
-    with pytest.raises(DataError, match="made has no images to test with"):
+    with pytest.raises(DataError, match="made has no images in its split 'test'"):
         GroupSplit(test=0).take(made(), Split.TEST)
 
 

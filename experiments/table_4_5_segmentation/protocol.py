@@ -72,7 +72,7 @@ BUDGETS = {
         widths=(8, 16, 32, 64, 128),
         nested_widths=(8, 16, 32, 64, 128),
         sdn=DependencyConfig(features=48),
-        training=SegmentationTraining(steps=400, batch=16, evaluate_steps=50, patience=4, checkpoint_steps=50),
+        training=SegmentationTraining(steps=2400, batch=16, evaluate_steps=100, patience=8, checkpoint_steps=100),
     ),
     "paper": Budget(
         size=96,

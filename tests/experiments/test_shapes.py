@@ -39,7 +39,7 @@ def test_smoke_of_the_figure_has_the_scores_of_both_decoders_for_each_beta(folde
     assert result["simulated"] is True
     assert [(run["name"], run["beta"]) for run in result["runs"]] == [("CNN", 1), ("SDN", 1), ("CNN", 4), ("SDN", 4)]
     for run in result["runs"]:
-        assert {"β-VAE", "FactorVAE", "MIG"} <= run["scores"].keys()
+        assert {"β-VAE", "FactorVAE", "MIG", "DCI disentanglement"} <= run["scores"].keys()
         assert all(0 <= score <= 1 for score in run["scores"].values())
         assert run["bits_per_dimension"] > run["divergence_bits"] >= 0
     text = (folder / "smoke.md").read_text(encoding="utf-8")

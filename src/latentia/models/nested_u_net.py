@@ -12,6 +12,7 @@ from torch.nn.functional import max_pool2d
 from latentia.layers.padded import crop_to, pad_to_multiple
 from latentia.layers.segmentation_block import DependencyConfig
 from latentia.layers.spatial_dependency import AlternatingDirections
+from latentia.layers.strided import channels_last
 from latentia.models.base.segmentation import SegmentationModel
 from latentia.models.u_net import check_scales, dependent_block
 
@@ -78,7 +79,7 @@ class NestedUNet(SegmentationModel):
 
     def forward(self, images: Float[Tensor, "batch channels height width"]) -> tuple[Tensor, ...]:
         """Give the logits of each pixel, of the shallowest nested U-Net first."""
-        x = pad_to_multiple(images, 2**self.deepest)
+        x = channels_last(pad_to_multiple(images, 2**self.deepest))
         rows: list[list[Tensor]] = []
         for scale, down in enumerate(self.encoder):
             x = down(x if scale == 0 else max_pool2d(x, 2))

@@ -14,6 +14,7 @@ from latentia.errors import SettingError
 from latentia.layers.padded import crop_to, pad_to_multiple
 from latentia.layers.segmentation_block import DependencyConfig, block
 from latentia.layers.spatial_dependency import AlternatingDirections
+from latentia.layers.strided import channels_last
 from latentia.models.base.segmentation import SegmentationModel
 
 
@@ -70,7 +71,7 @@ class UNet(SegmentationModel):
     def forward(self, images: Float[Tensor, "batch channels height width"]) -> tuple[Tensor, ...]:
         """Give the logits of each pixel."""
         bridges: list[Tensor] = []
-        x = pad_to_multiple(images, self.multiple)
+        x = channels_last(pad_to_multiple(images, self.multiple))
         for scale, down in enumerate(self.encoder):
             x = down(x if scale == 0 else max_pool2d(x, 2))
             bridges.append(x)

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32
 
-from latentia.data.factor_parts import chunks, load_part
+from latentia.data.factor_images import RenderedImages
 from latentia.data.factors import Factors, FactorTable, Indices
-from latentia.data.images import Images, ImageSet, Source, Split
+from latentia.data.images import Images
 from latentia.data.ray_casting import capsule, cube, cylinder, sphere
 from latentia.data.room import BODY, FLOOR, SHINE, WALL, shares
-from latentia.errors import SettingError
-from latentia.images import ImageFormat
 
 FACTORS = Factors(
     names=("floor hue", "wall hue", "object hue", "scale", "shape", "orientation"), sizes=(10, 10, 10, 8, 4, 15)
@@ -26,8 +25,6 @@ SCALES = np.linspace(0.75, 1.25, FACTORS.sizes[3])
 TURNS = np.radians(np.linspace(-30, 30, FACTORS.sizes[5]))
 SAMPLES = 3
 """Rays along each side of a pixel."""
-VERSION = 1
-"""Of what is drawn; whoever changes a pixel counts it up, so that no prepared file of other images is taken."""
 BLOCK_PIXELS = 1 << 17
 """How many pixels are drawn together."""
 KEPT_BYTES = 1 << 27
@@ -35,27 +32,16 @@ KEPT_BYTES = 1 << 27
 
 
 @dataclass(frozen=True, kw_only=True)
-class RenderedShapes:
+class RenderedShapes(RenderedImages):
     """480,000 scenes of one body in a room: hue of floor, wall and body, scale, shape and orientation of the view.
 
     The factors and their sizes are those of 3D-Shapes (Burgess & Kim 2018); the images are ours, and figures on them
-    are not figures on 3D-Shapes. There is no published split, and the thesis used none (A, 4.3.2): all scenes are for
-    training, unless some are held out, drawn once and for all. `train` takes fewer. The label of a loaded image is
-    the number of its scene. A loaded split is drawn once, into the user's cache folder (5.9 GB for all at 64×64), and
-    mapped from there. A scene depends on its number and the resolution alone. Errors: SettingError where the
-    resolution is below 8; on loading, DataError.
+    are not figures on 3D-Shapes. A loaded split is drawn once (5.9 GB for all at 64×64). Splits and errors are those
+    of `FactorImages` and `RenderedImages`.
     """
 
-    resolution: int = 64
-    train: int | None = None
-    validation: int = 0
-    test: int = 0
-    bits: int = 8
-
-    def __post_init__(self) -> None:
-        if self.resolution < 8:
-            raise SettingError(f"Rendered shapes have a resolution of 8 or more, not {self.resolution}.")
-        _ = self.format  # refuses bits that make no sense
+    channels: ClassVar[int] = 3
+    version: ClassVar[int] = 1
 
     @property
     def name(self) -> str:
@@ -63,23 +49,9 @@ class RenderedShapes:
         return "rendered shapes"
 
     @property
-    def format(self) -> ImageFormat:
-        """Format of loaded images."""
-        return ImageFormat(channels=3, height=self.resolution, width=self.resolution, bits=self.bits)
-
-    @property
     def factors(self) -> Factors:
         """Names and sizes of the factors."""
         return FACTORS
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """How many values each factor has."""
-        return FACTORS.sizes
-
-    def factors_of(self, indices: Indices) -> FactorTable:
-        """Factors of some scenes. Errors: DataError where there is no such scene."""
-        return FACTORS.of(indices)
 
     def images(self, indices: Indices) -> Images:
         """Draw scenes, with 8 bits. Errors: DataError where there is no such scene."""
@@ -90,25 +62,6 @@ class RenderedShapes:
             block = slice(start, start + size)
             drawn[block] = self._draw(table[block])
         return drawn
-
-    def load(self, split: Split) -> ImageSet:
-        """Load one split; labels are numbers of scenes. Errors: DataError as for `Factors.split`."""
-        places = FACTORS.split(split, train=self.train, validation=self.validation, test=self.test, name=self.name)
-        source = Source(
-            title="Rendered shapes",
-            origin=f"drawn by {__name__}",
-            licence="none needed",
-            counts={Split.TRAIN: FACTORS.combinations},
-        )
-        return load_part(
-            places,
-            split,
-            name=self.name,
-            title=f"{self.name} {VERSION}",
-            image_format=self.format,
-            source=source,
-            blocks=lambda: (self.images(chunk) for chunk in chunks(places)),
-        )
 
     def _draw(self, table: FactorTable) -> Images:
         """A pixel is its shares of the three colours, and the mirrored light: elementwise, so that no scene's bytes

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from latentia.data.factor_parts import chunks, load_part
+from latentia.data.factor_images import RenderedImages
 from latentia.data.factors import Factors, FactorTable, Indices
-from latentia.data.images import Images, ImageSet, Source, Split
-from latentia.errors import SettingError
-from latentia.images import ImageFormat
+from latentia.data.images import Images
 
 FACTORS = Factors(names=("shape", "scale", "orientation", "x", "y"), sizes=(3, 6, 40, 32, 32))
 """As in dSprites, in its order, without its colour, which has one value."""
@@ -24,8 +23,6 @@ REACH = 0.25
 """No sprite goes further from its centre, in sides of the image."""
 SAMPLES = 3
 """Points along each side of a pixel; the share of them that is within the sprite is its brightness."""
-VERSION = 1
-"""Of what is drawn; whoever changes a pixel counts it up, so that no prepared file of other images is taken."""
 BLOCK_PIXELS = 1 << 16
 
 Plane = Float32[np.ndarray, "sprites height width"]
@@ -33,26 +30,19 @@ Inside = Callable[[Plane, Plane], Bool[np.ndarray, "sprites height width"]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RenderedSprites:
+class RenderedSprites(RenderedImages):
     """737,280 images of one sprite: square, ellipse or heart, scale, orientation, and place from left and from top.
 
     The factors and their sizes are those of dSprites (Matthey et al. 2017); the images are ours. Of its 40
     orientations the first and the last are the same, ours are all different, though a square comes back to itself
     after 10 and an ellipse after 20. With 1 bit, a pixel is white where the sprite covers most of it; with 8, grey at
-    edges. Splits, labels and the prepared file (3 GB for all at 64×64) are those of `RenderedShapes`. Errors:
-    SettingError where the resolution is below 8; on loading, DataError.
+    edges. A loaded split is drawn once (3 GB for all at 64×64). Splits and errors are those of `FactorImages` and
+    `RenderedImages`.
     """
 
-    resolution: int = 64
-    train: int | None = None
-    validation: int = 0
-    test: int = 0
     bits: int = 1
-
-    def __post_init__(self) -> None:
-        if self.resolution < 8:
-            raise SettingError(f"Rendered sprites have a resolution of 8 or more, not {self.resolution}.")
-        _ = self.format  # refuses bits that make no sense
+    channels: ClassVar[int] = 1
+    version: ClassVar[int] = 1
 
     @property
     def name(self) -> str:
@@ -60,23 +50,9 @@ class RenderedSprites:
         return "rendered sprites"
 
     @property
-    def format(self) -> ImageFormat:
-        """Format of loaded images."""
-        return ImageFormat(channels=1, height=self.resolution, width=self.resolution, bits=self.bits)
-
-    @property
     def factors(self) -> Factors:
         """Names and sizes of the factors."""
         return FACTORS
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """How many values each factor has."""
-        return FACTORS.sizes
-
-    def factors_of(self, indices: Indices) -> FactorTable:
-        """Factors of some sprites. Errors: DataError where there is no such sprite."""
-        return FACTORS.of(indices)
 
     def images(self, indices: Indices) -> Images:
         """Draw sprites, with 8 bits. Errors: DataError where there is no such sprite."""
@@ -89,24 +65,6 @@ class RenderedSprites:
                 rows = own[start : start + size]
                 self._draw(table[rows], inside, rows, drawn)
         return drawn
-
-    def load(self, split: Split) -> ImageSet:
-        """Load one split; labels are numbers of sprites. Errors: DataError as for `Factors.split`."""
-        places = FACTORS.split(split, train=self.train, validation=self.validation, test=self.test, name=self.name)
-        return load_part(
-            places,
-            split,
-            name=self.name,
-            title=f"{self.name} {VERSION}",
-            image_format=self.format,
-            source=Source(
-                title="Rendered sprites",
-                origin=f"drawn by {__name__}",
-                licence="none needed",
-                counts={Split.TRAIN: FACTORS.combinations},
-            ),
-            blocks=lambda: (self.images(chunk) for chunk in chunks(places)),
-        )
 
     def _draw(self, table: FactorTable, inside: Inside, rows: Indices, drawn: Images) -> None:
         """Draw sprites of one shape into their rows, each within the window that it may reach."""

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Int64
 
 from latentia.data.archives import sizes
-from latentia.data.factor_parts import all_places, load_part, masks
-from latentia.data.factors import Factors, FactorTable, Indices
-from latentia.data.images import Images, ImageSet, Source, Split
+from latentia.data.factor_images import Places, PublishedImages
+from latentia.data.factor_parts import all_places, masks
+from latentia.data.factors import Factors
+from latentia.data.images import Source, Split
 from latentia.data.prepared import Blocks
 from latentia.data.rendered_shapes import FACTORS
 from latentia.errors import DataError
@@ -32,64 +32,25 @@ IMAGES, LABELS = "images", "labels"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shapes3D:
+class Shapes3D(PublishedImages):
     """3D-Shapes, from `3dshapes.h5` in `folder`; h5py reads it (`latentia[hdf5]`).
 
-    There is no published split, and the thesis used none (A, 4.3.2): all images are for training, unless some are held
-    out, drawn once and for all. `train` takes fewer. The label of a loaded image is its number in the file. A loaded
-    split is prepared once, in the user's cache folder (5.9 GB for all), and mapped from there. No checksum is known
-    here: the file is known by its arrays and by the order of its factors. Errors on loading: DataError.
+    All prepared images take 5.9 GB. Splits and errors are those of `FactorImages` and `PublishedImages`.
     """
 
-    folder: Path
-    train: int | None = None
-    validation: int = 0
-    test: int = 0
-
-    @property
-    def name(self) -> str:
-        """Name of the data set."""
-        return SOURCE.title
+    source: ClassVar[Source] = SOURCE
+    file: ClassVar[str] = FILE
+    format: ClassVar[ImageFormat] = FORMAT
 
     @property
     def factors(self) -> Factors:
         """Names and sizes of the factors."""
         return FACTORS
 
-    def factors_of(self, indices: Indices) -> FactorTable:
-        """Factors of some images. Errors: DataError where there is no such image."""
-        return FACTORS.of(indices)
-
-    def images(self, indices: Indices) -> Images:
-        """Images of these numbers, from the prepared file of all. Errors: as on loading."""
-        FACTORS.of(indices)
-        return np.array(self._part(all_places(FACTORS), Split.TRAIN).images[indices])
-
-    def load(self, split: Split) -> ImageSet:
-        """Load one split; labels are numbers of images. Errors: DataError where the file is missing or another."""
-        places = FACTORS.split(split, train=self.train, validation=self.validation, test=self.test, name=self.name)
-        return self._part(places, split)
-
-    def _part(self, places: Int64[np.ndarray, " images"], split: Split) -> ImageSet:
-        path = self.folder / FILE
-        if not path.is_file():
-            raise DataError(f"{self.folder} holds no {FILE}, which has the images of 3D-Shapes.")
-        return load_part(
-            places,
-            split,
-            name=self.name,
-            title=self.name,
-            image_format=FORMAT,
-            source=SOURCE,
-            files=[path],
-            blocks=lambda: _blocks(path, places),
-        )
-
-
-def _blocks(path: Path, places: Int64[np.ndarray, " images"]) -> Blocks:
-    with _opened(path) as arrays:
-        for block, wanted in masks(places, FACTORS):
-            yield np.moveaxis(arrays[IMAGES][block][wanted], 3, 1)
+    def _blocks(self, path: Path, places: Places) -> Blocks:
+        with _opened(path) as arrays:
+            for block, wanted in masks(places, self.factors):
+                yield np.moveaxis(arrays[IMAGES][block][wanted], 3, 1)
 
 
 @contextmanager

@@ -10,9 +10,7 @@ from jaxtyping import Float64, Int64
 from latentia.errors import SettingError
 from latentia.evaluation.disentanglement.codes import Codes, FactorTable, check_tables
 from latentia.evaluation.disentanglement.linear_classifier import fit_linear_classifier
-from latentia.evaluation.disentanglement.pairs import Groups, groups_of
-
-BLOCK = 1024
+from latentia.evaluation.disentanglement.pairs import Groups, blocks_of, groups_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +66,8 @@ def _points(
 ) -> tuple[Float64[np.ndarray, "points latents"], Int64[np.ndarray, " points"]]:
     classes = generator.integers(0, len(groups), points)
     inputs = np.empty((points, codes.shape[1]))
-    for shared, group in enumerate(groups):
-        own = np.flatnonzero(classes == shared)
-        for start in range(0, len(own), BLOCK):
-            rows = own[start : start + BLOCK]
-            first = generator.integers(0, len(codes), (len(rows), pairs))
-            second = group.partners(first, generator)
-            inputs[rows] = np.abs(codes[first] - codes[second]).mean(1)
+    for group, rows in blocks_of(groups, classes):
+        first = generator.integers(0, len(codes), (len(rows), pairs))
+        second = group.partners(first, generator)
+        inputs[rows] = np.abs(codes[first] - codes[second]).mean(1)
     return inputs, classes

@@ -9,9 +9,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from latentia.errors import SettingError
 from latentia.evaluation.disentanglement.codes import Codes, FactorTable, check_tables, live
-from latentia.evaluation.disentanglement.pairs import Groups, groups_of
-
-BLOCK = 1024
+from latentia.evaluation.disentanglement.pairs import Groups, blocks_of, groups_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,9 +80,6 @@ def _votes(
 ) -> tuple[Int64[np.ndarray, " votes"], Int64[np.ndarray, " votes"]]:
     classes = generator.integers(0, len(groups), votes)
     latents = np.empty(votes, np.int64)
-    for shared, group in enumerate(groups):
-        own = np.flatnonzero(classes == shared)
-        for start in range(0, len(own), BLOCK):
-            rows = own[start : start + BLOCK]
-            latents[rows] = codes[group.of_one_value(len(rows), batch, generator)].var(1).argmin(1)
+    for group, rows in blocks_of(groups, classes):
+        latents[rows] = codes[group.of_one_value(len(rows), batch, generator)].var(1).argmin(1)
     return latents, classes

@@ -7,10 +7,15 @@ hold as with a simulator, the factors must be independent in the table, as in al
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from jaxtyping import Int64
 
 from latentia.evaluation.disentanglement.codes import FactorTable
+
+BLOCK = 1024
+"""How many points are drawn together."""
 
 
 class Groups:
@@ -45,3 +50,13 @@ class Groups:
 def groups_of(factors: FactorTable) -> list[Groups]:
     """The groups of each factor."""
     return [Groups(column.astype(np.int64)) for column in factors.T]
+
+
+def blocks_of(
+    groups: list[Groups], factors: Int64[np.ndarray, " points"]
+) -> Iterator[tuple[Groups, Int64[np.ndarray, " block"]]]:
+    """Go through points a block at a time: those of a block have one factor, whose groups are given beside them."""
+    for factor, group in enumerate(groups):
+        own = np.flatnonzero(factors == factor)
+        for start in range(0, len(own), BLOCK):
+            yield group, own[start : start + BLOCK]

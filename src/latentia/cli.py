@@ -17,6 +17,7 @@ COMMANDS = {
     "traverse": "move one latent dimension at a time, and draw what it stands for",
     "reconstruct": "encode images, sentences or clips and decode them again",
     "train-segmentation": "train a U-Net or one of its relatives on images with masks",
+    "evaluate-segmentation": "measure how well a trained U-Net's masks agree with given ones",
     "segment": "mark what a trained U-Net looks for, in images and volumes",
     "impute": "fill in images of which some pixels are known, and say how sure that is",
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from latentia.data import Split
 from latentia.errors import CheckpointError, SettingError
@@ -24,11 +26,29 @@ LOCATES = tuple(f"data.{name}" for name in ("folder", "file", "train", "validati
 """What may say where data lie, whose checksum stays the same when they are moved; some of it may be a number."""
 
 
+@runtime_checkable
+class Seeded(Protocol):
+    """All that decides a run."""
+
+    @property
+    def seed(self) -> int:
+        """What decides every random number."""
+
+
+Kind = TypeVar("Kind", bound=Seeded)
+
+
 @dataclass(frozen=True, kw_only=True)
-class RunFolder:
-    """Places in the folder of a run."""
+class TrainingFolder(ABC, Generic[Kind]):
+    """Places in the folder of a run with configurations of some kind."""
 
     path: Path
+    command: ClassVar[str]
+    """Of latentia, that makes such runs; stands in their records."""
+
+    @abstractmethod
+    def _read(self, name: str) -> Kind:
+        """Read the configuration of that file. Errors: SettingError."""
 
     @property
     def configuration(self) -> Path:
@@ -60,7 +80,7 @@ class RunFolder:
         """Samples and reconstructions at each evaluation, as pictures or text."""
         return self.path / "pictures"
 
-    def check(self, configuration: Configuration, *, resume: bool) -> None:
+    def check(self, configuration: Kind, *, resume: bool) -> None:
         """Make sure that a training may use this folder, and leave it as it is.
 
         Errors: SettingError where the folder holds another training, or its own has other settings; CheckpointError
@@ -98,14 +118,18 @@ class RunFolder:
         """Checksum of the training data. Errors: CheckpointError where the record is damaged."""
         return str(self._read_record()["data_sha256"].get(Split.TRAIN))
 
-    def claim(self, configuration: Configuration, data: Mapping[str, str]) -> None:
+    def claim(self, configuration: Kind, data: Mapping[str, str]) -> None:
         """Write the configuration and the record, or note in it that the run goes on. Errors: OutputError, OSError."""
         make_folder(self.path)
         for path in (self.configuration, self.record, self.checkpoint, self.model, self.history):
             remove_unfinished(path)
         with atomic_path(self.configuration) as temporary:
             temporary.write_text(write_yaml(configuration), encoding="utf-8")
-        now = run_record(config=plain(configuration), seed=configuration.seed, data=data, source=Path(__file__))
+        settings = plain(configuration)
+        now = {
+            "command": self.command,
+            **run_record(config=settings, seed=configuration.seed, data=data, source=Path(__file__)),
+        }
         if self.record.is_file():
             now = continued(self._read_record(), now)
         write_record(now, self.record)
@@ -119,9 +143,34 @@ class RunFolder:
             raise CheckpointError(f"{self.record} is no record of a run.")
         return record
 
-    def read_configuration(self) -> Configuration:
-        """Errors: CheckpointError where there is no run; SettingError where its configuration is not understood."""
+    def write_history(self, rows: tuple[Mapping[str, float], ...]) -> None:
+        """Write a line for each evaluation. Errors: OSError."""
+        with atomic_path(self.history) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[-1]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def check_model(self) -> None:
+        """Errors: CheckpointError where there is no model yet."""
+        if not self.model.is_file():
+            raise CheckpointError(f"The run in {self.path} has no model yet: its first evaluation makes one.")
+
+    def read_configuration(self) -> Kind:
+        """Errors: CheckpointError where there is no run, or another command's; SettingError where its configuration is
+        not understood.
+        """
         if not self.configuration.is_file():
             what = "no run of latentia: it has no config.yaml" if self.path.is_dir() else "no folder of a run"
             raise CheckpointError(f"{self.path} is {what}.")
-        return read_configuration(str(self.configuration))
+        if self.record.is_file() and (other := self._read_record().get("command", self.command)) != self.command:
+            raise CheckpointError(f"The run in {self.path} is of latentia {other}; wanted is one of {self.command}.")
+        return self._read(str(self.configuration))
+
+
+class RunFolder(TrainingFolder[Configuration]):
+    """Places in the folder of a run of `latentia train`."""
+
+    command: ClassVar[str] = "train"
+
+    def _read(self, name: str) -> Configuration:
+        return read_configuration(name)

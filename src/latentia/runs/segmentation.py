@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from torch import nn
 
@@ -16,18 +16,17 @@ from latentia.data.nuclei import NucleiFolders, PackedNuclei
 from latentia.data.polyps import Polyps
 from latentia.data.segmentation_batches import ShuffledPairs
 from latentia.data.segmentation_sets import SegmentationSet, check_apart
-from latentia.errors import CheckpointError, SettingError
-from latentia.files import atomic_path
-from latentia.folders import check_output_folder, make_folder
+from latentia.errors import SettingError
 from latentia.models.base import SegmentationModel
 from latentia.models.nested_u_net import NestedUNetConfig
 from latentia.models.u_net import UNetConfig
 from latentia.randomness import seeded
 from latentia.runs.configuration import read_changed
+from latentia.runs.folder import TrainingFolder
 from latentia.runs.segmentation_file import NETWORKS, SegmentationFile, load_segmentation, save_segmentation
-from latentia.runs.settings import Choice, flat, plain
-from latentia.runs.yaml_text import read_yaml, write_yaml
-from latentia.training import Outcome, Progress, fit, run_record, write_record
+from latentia.runs.settings import Choice
+from latentia.runs.yaml_text import read_yaml
+from latentia.training import Outcome, Progress, fit
 from latentia.training.segmentation import SegmentationTraining, segmentation_task
 
 SEGMENTATION_DATA = Choice(
@@ -39,8 +38,8 @@ SEGMENTATION_DATA = Choice(
         "livers": LiverVolumes,
     },
 )
-MAY_CHANGE = tuple(f"training.{name}" for name in ("steps", "passes", "patience", "checkpoint_steps", "accelerator"))
-"""What a training that goes on may change."""
+LOCATES = ("data.folder", "data.file")
+"""What says where the data lie."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +56,15 @@ class SegmentationConfiguration:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise SettingError(f"seed must be 0 or more, not {self.seed}.")
+
+
+class SegmentationFolder(TrainingFolder[SegmentationConfiguration]):
+    """Places in the folder of a run of `latentia train-segmentation`."""
+
+    command: ClassVar[str] = "train-segmentation"
+
+    def _read(self, name: str) -> SegmentationConfiguration:
+        return read_segmentation_configuration(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +106,8 @@ def train_segmentation(
     and OSError where the folder cannot be written; CheckpointError where its checkpoint is damaged; TrainingError
     where the loss stays not finite.
     """
-    _check_folder(configuration, folder, resume=resume)
+    place = SegmentationFolder(path=folder)
+    place.check(configuration, resume=resume)
     training, validation = (configuration.data.load(split) for split in (Split.TRAIN, Split.VALIDATION))
     check_apart([training, validation])
     settings = configuration.training
@@ -108,76 +117,44 @@ def train_segmentation(
     with seeded(configuration.seed):
         model = configuration.model.build(training.images.shape[1])
     task = segmentation_task(model, batches, validation.pairs(slice(None)), settings)
+    data = {str(part.split): part.sha256 for part in (training, validation)}
+    place.check_data(data)
     on_data(training, validation)
-    _claim(configuration, folder, {str(part.split): part.sha256 for part in (training, validation)})
+    place.claim(configuration, data)
     size = (training.images.shape[2], training.images.shape[3])
 
     def keep(progress: Progress) -> None:
         if progress.evaluation is not None:
-            _write_history(progress.history, folder / "history.csv")
+            place.write_history(progress.history)
         on_progress(progress)
 
     def keep_model(module: nn.Module, progress: Progress) -> None:
         if progress.is_best:
             assert isinstance(module, SegmentationModel)
-            save_segmentation(module, configuration.model, size, folder / "model.safetensors")
+            save_segmentation(module, configuration.model, size, place.model)
 
     return fit(
         task,
         settings.loop(configuration.seed),
-        checkpoint=folder / "checkpoint.safetensors",
+        checkpoint=place.checkpoint,
         resume=resume,
         on_progress=keep,
         on_evaluation=keep_model,
     )
 
 
-def load_segmentation_run(path: Path) -> SegmentationRun:
-    """Load a run. Errors: CheckpointError where the folder holds none, or one of another kind or without a model yet;
-    SettingError where its configuration is not understood.
+def load_segmentation_run(path: Path, changes: Sequence[str] = ()) -> SegmentationRun:
+    """Load a run; `changes` say where its data lie now, such as `data.folder=…`.
+
+    Errors: CheckpointError where the folder holds none, or one of another kind or without a model yet; SettingError
+    where its configuration is not understood, or a change is of anything else.
     """
-    if not (path / "config.yaml").is_file():
-        what = "no run of latentia: it has no config.yaml" if path.is_dir() else "no folder of a run"
-        raise CheckpointError(f"{path} is {what}.")
-    if not (path / "model.safetensors").is_file():
-        raise CheckpointError(f"The run in {path} has no model yet: its first evaluation makes one.")
-    file = load_segmentation(path / "model.safetensors")
-    return SegmentationRun(
-        path=path, configuration=read_segmentation_configuration(str(path / "config.yaml")), file=file
-    )
-
-
-def _check_folder(configuration: SegmentationConfiguration, folder: Path, *, resume: bool) -> None:
-    """Errors: SettingError where the folder holds something else, or this training with other settings; OutputError."""
-    check_output_folder(folder)
-    settings = folder / "config.yaml"
-    if not settings.is_file():
-        if any(not path.name.startswith(".") for path in folder.glob("*")):
-            raise SettingError(f"{folder} holds other files and no training; name another folder with --out.")
-        return
-    if not resume:
-        raise SettingError(
-            f"{folder} holds a training already; go on with it by --resume, or name another folder with --out."
-        )
-    before, now = (flat(plain(one)) for one in (read_segmentation_configuration(str(settings)), configuration))
-    for name in now:
-        if before.get(name) != now[name] and name not in MAY_CHANGE:
-            raise SettingError(
-                f"The training in {folder} cannot go on with other settings: {name} was {before.get(name)} and is now "
-                f"{now[name]}."
-            )
-
-
-def _claim(configuration: SegmentationConfiguration, folder: Path, data: Mapping[str, str]) -> None:
-    make_folder(folder)
-    with atomic_path(folder / "config.yaml") as temporary:
-        temporary.write_text(write_yaml(configuration), encoding="utf-8")
-    record = run_record(config=plain(configuration), seed=configuration.seed, data=data, source=Path(__file__))
-    write_record(record, folder / "record.json")
-
-
-def _write_history(rows: tuple[Mapping[str, float], ...], path: Path) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[-1]))
-        writer.writeheader()
-        writer.writerows(rows)
+    for change in changes:
+        if change.partition("=")[0].strip() not in LOCATES:
+            raise SettingError(f"Of a trained segmentation only {' or '.join(LOCATES)} can be changed, not {change}.")
+    folder = SegmentationFolder(path=path)
+    configuration = folder.read_configuration()
+    if changes:
+        configuration = read_segmentation_configuration(str(folder.configuration), changes)
+    folder.check_model()
+    return SegmentationRun(path=path, configuration=configuration, file=load_segmentation(folder.model))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from latentia.data import DataSet, FieldSet, NpzFields, SequenceSet, Split, Vocabulary
-from latentia.errors import CheckpointError, DataError, SettingError
+from latentia.errors import DataError, SettingError
 from latentia.evaluation.bits_per_dimension import Weights
 from latentia.models.base import LatentVariableModel, SequenceModel
 from latentia.models.recurrent_vae import RecurrentVAEConfig
@@ -124,8 +124,7 @@ def load_run(path: Path, changes: Sequence[str] = ()) -> Run | SequenceRun:
     trained = folder.read_configuration()
     configuration = changed(trained, changes, str(folder.configuration)) if changes else trained
     _check_division(trained, configuration, changes, path)
-    if not folder.model.is_file():
-        raise CheckpointError(f"The run in {path} has no model yet: its first evaluation makes one.")
+    folder.check_model()
     if isinstance(trained.model, RecurrentVAEConfig):
         found = load_sequence_model(folder.model, trained.model)
         return SequenceRun(folder=folder, configuration=configuration, model=found.model, vocabulary=found.vocabulary)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 from torch import nn
 
 from latentia.data import DataSet, SequenceSet
-from latentia.files import atomic_path
 from latentia.runs.choices import SequenceData
 from latentia.runs.configuration import Configuration
 from latentia.runs.folder import RunFolder
@@ -88,7 +86,7 @@ class _Keeper:
             self.folder.claim(self.configuration, self.data)
             self.claimed = True
         if progress.evaluation is not None:
-            self._write_history(progress.history)
+            self.folder.write_history(progress.history)
         self.on_progress(progress)
 
     def keep_model(self, module: nn.Module, progress: Progress) -> None:
@@ -97,9 +95,3 @@ class _Keeper:
             self.subject.save(module, self.folder.model)
         if self.pictures:
             self.subject.draw(module, self.folder.pictures, f"{progress.run_step:08d}")
-
-    def _write_history(self, rows: tuple[Mapping[str, float], ...]) -> None:
-        with atomic_path(self.folder.history) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[-1]))
-            writer.writeheader()
-            writer.writerows(rows)

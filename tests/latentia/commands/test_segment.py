@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +123,52 @@ def test_what_does_not_fit_is_one_sentence_and_leaves_no_mask(
 def _copy(source: Path, target: Path) -> Path:
     target.write_bytes(source.read_bytes())
     return target
+
+
+def test_every_image_of_a_split_is_measured(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, run = tmp_path / "out", place / "run"
+    assert main(["evaluate-segmentation", str(run), "--out", str(out), "--batch", "4"]) == 0
+    record = json.loads((out / "test.json").read_text(encoding="utf-8"))
+    with (out / "test.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == record["provenance"]["images"] == 6  # 15 % of 40
+    dice = [float(row["dice"]) for row in rows]
+    assert record["dice"]["mean"] == pytest.approx(np.mean(dice), abs=1e-6)
+    assert record["dice"]["deviation_over_images"] == pytest.approx(np.std(dice), abs=1e-6)
+    assert f"Dice {np.mean(dice):.1%} ± {np.std(dice):.1%}" in capsys.readouterr().out
+    assert Image.open(out / "test.png").size[0] > 6 * 96
+    # One image by hand: `segment` says the same of it, as it has the training images' size.
+    number = int(rows[0]["name"])
+    image, mask = image_and_mask(place, number)
+    (tmp_path / f"{number}.png").write_bytes(mask.read_bytes())
+    words = ["segment", str(run), str(image), "--masks", str(tmp_path), "--out", str(tmp_path / "one")]
+    assert main(words) == 0
+    assert f"Dice {dice[0]:.1%}" in capsys.readouterr().out
+
+
+def test_other_data_do_not_take_the_place_of_what_was_measured(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(1)
+    for number in range(20):
+        save_pair(tmp_path / "others" / f"{number:03d}", number, rng)
+    words = ["evaluate-segmentation", str(place / "run"), "--out", str(tmp_path / "out")]
+    assert main(words) == 0
+    moved = [*words, "--set", f"data.folder={tmp_path / 'others'}"]
+    assert main(moved) == 2
+    assert "holds the figures of other images than these" in capsys.readouterr().err
+    assert main([*words, "--set", "data.division.seed=3"]) == 2
+    assert "only data.folder or data.file can be changed" in capsys.readouterr().err
+    resumed = ["train-segmentation", str(place / "sdu.yaml"), "--out", str(place / "run"), "--resume"]
+    assert main([*resumed, "--set", f"data.folder={tmp_path / 'others'}"]) == 2
+    assert "was begun on other data" in capsys.readouterr().err
+
+
+def test_a_run_of_another_kind_is_said(place: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(place / "run")]) == 2
+    assert "is of latentia train-segmentation; wanted is one of train." in capsys.readouterr().err
+    assert main(["evaluate-segmentation", str(run)]) == 2
+    assert "is of latentia train; wanted is one of train-segmentation." in capsys.readouterr().err
 
 
 def test_an_empty_mask_is_said_and_not_refused(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,4 +65,5 @@ def _introduce(training: SegmentationSet, validation: SegmentationSet) -> None:
     for one, name in ((training, "training"), (validation, "validation")):
         if one.empty:
             more = "" if len(one.empty) <= SHOWN else ", …"
-            say(f"{len(one.empty)} {name} images have an empty mask, and stay: {', '.join(one.empty[:SHOWN])}{more}.")
+            names = ", ".join(one.empty[:SHOWN])
+            say(f"Empty masks, which stay, among the {name} images: {len(one.empty)} ({names}{more}).")

@@ -39,9 +39,8 @@ def results(budget: str, runs: Sequence[Run], nuclei: Nuclei, work: Path) -> Ite
 
 def run_one(budget: str, name: str, seed: int, nuclei: Nuclei, work: Path) -> dict[str, Any]:
     """Train one network and measure it; the result is kept in `work`, and an interrupted training goes on there."""
-    label = f"{''.join(letter if letter.isalnum() else '-' for letter in name.lower())}-seed{seed}"
-    if name.endswith("++"):  # its letters alone would be those of another
-        label = f"u-net-plus-plus-seed{seed}"
+    letters = name.lower().replace("++", " plus plus")  # whose other letters are those of another network
+    label = f"{''.join(letter if letter.isalnum() else '-' for letter in letters)}-seed{seed}"
     done = work / f"{label}.json"
     if done.is_file():
         return read_json(done)

@@ -17,7 +17,7 @@ from latentia.models.nested_u_net import NestedUNetConfig
 from latentia.models.u_net import UNetConfig
 from latentia.training.segmentation import SegmentationTraining
 
-MONAI = "MONAI's U-Net"
+MONAI, NESTED_MONAI = "MONAI's U-Net", "MONAI's U-Net++"
 PUBLISHED: dict[str, tuple[str, str]] = {
     "U-Net": ("91.79 ± 0.32", "85.52 ± 0.50"),
     "U-Net++": ("92.64 ± 0.24", "86.88 ± 0.38"),
@@ -25,7 +25,7 @@ PUBLISHED: dict[str, tuple[str, str]] = {
     "SDNU-Net": ("94.10 ± 0.36", "88.71 ± 0.52"),
 }
 """Dice and Jaccard of Table 4.5 on nuclei, in percent, over 5 runs."""
-NETWORKS = (*PUBLISHED, MONAI)
+NETWORKS = (*PUBLISHED, MONAI, NESTED_MONAI)
 DIVISION = GroupSplit(validation=0.15, test=0.15, seed=0)
 """The same for every run."""
 
@@ -46,14 +46,15 @@ class Budget:
     @property
     def networks(self) -> dict[str, Callable[[int], SegmentationModel]]:
         """The networks that are compared, by name; each is built for a number of channels."""
-        from experiments.table_4_5_segmentation.peer import monai_u_net
+        from experiments.table_4_5_segmentation.peer import MonaiUNet
 
         return {
             "U-Net": UNetConfig(widths=self.widths).build,
             "U-Net++": NestedUNetConfig(widths=self.nested_widths).build,
             "SDU-Net": UNetConfig(widths=self.widths, sdn=self.sdn).build,
             "SDNU-Net": NestedUNetConfig(widths=self.nested_widths, sdn=self.sdn).build,
-            MONAI: lambda channels: monai_u_net(self.widths, channels),
+            MONAI: lambda channels: MonaiUNet(self.widths, channels, nested=False),
+            NESTED_MONAI: lambda channels: MonaiUNet(self.nested_widths, channels, nested=True),
         }
 
 

@@ -15,15 +15,7 @@ from experiments.density import finite_row
 from latentia.data import ImageSet, RenderedShapes, ShuffledImages, Split
 from latentia.errors import TrainingError
 from latentia.evaluation import evaluate_bound, gaussian_posterior, nats_to_bits
-from latentia.evaluation.disentanglement import (
-    BoostedTrees,
-    beta_vae_score,
-    dci,
-    factor_vae_score,
-    modularity,
-    mutual_information_gap,
-    separated_attribute_predictability,
-)
+from latentia.evaluation.disentanglement import BoostedTrees, measure_all
 from latentia.evaluation.latent_information import divergence_per_dimension
 from latentia.evaluation.latent_usage import ACTIVE_NATS
 from latentia.models.beta_vae import BetaVAE, BetaVAEConfig, DecoderName
@@ -156,29 +148,15 @@ def measure(model: BetaVAE, parts: Parts, budget: Budget, seed: int) -> dict[str
     terms = evaluate_bound(model, images, batch=budget.training.batch, seed=seed)
     posterior = gaussian_posterior(model, images, batch=budget.training.batch)
     nats = divergence_per_dimension(posterior)
+    codes, factors = posterior.loc.double().numpy(), parts.data.factors_of(parts.scenes)
+    scores = measure_all(codes, factors, seed=seed, points=budget.points, predictor=TREES)
     return {
         "bits_per_dimension": nats_to_bits(float(terms.elbo.mean()), dimensions),
         "divergence_bits": nats_to_bits(-float(terms.divergence.sum(1).mean()), dimensions),
         "divergence_nats": nats.tolist(),
         "live": int((nats > ACTIVE_NATS).sum()),
         "log_scale": float(model.log_scale.detach()),
-        "scores": _scores(posterior.loc.double().numpy(), parts.data.factors_of(parts.scenes), budget.points, seed),
-    }
-
-
-def _scores(codes: np.ndarray, factors: np.ndarray, points: int, seed: int) -> dict[str, float]:
-    first, second, third = (np.random.default_rng(stream(seed, number)) for number in range(3))
-    half = max(1, points // 2)
-    by_trees = dci(codes, factors, third, predictor=TREES)
-    return {
-        "β-VAE": beta_vae_score(codes, factors, first, training_points=points, test_points=half).score,
-        "FactorVAE": factor_vae_score(codes, factors, second, training_votes=points, test_votes=half).score,
-        "MIG": mutual_information_gap(codes, factors).score,
-        "SAP": separated_attribute_predictability(codes, factors).score,
-        "modularity": modularity(codes, factors).score,
-        "DCI disentanglement": by_trees.disentanglement,
-        "DCI completeness": by_trees.completeness,
-        "DCI informativeness": by_trees.informativeness,
+        "scores": dict(scores.scores),
     }
 
 

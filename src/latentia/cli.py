@@ -15,6 +15,7 @@ COMMANDS = {
     "interpolate": "go from one image, sentence or clip to another",
     "neighbourhood": "draw images around one, with some of its layers kept",
     "traverse": "move one latent dimension at a time, and draw what it stands for",
+    "disentanglement": "measure how well latent dimensions stand for known factors",
     "reconstruct": "encode images, sentences or clips and decode them again",
     "train-segmentation": "train a U-Net or one of its relatives on images with masks",
     "evaluate-segmentation": "measure how well a trained U-Net's masks agree with given ones",

@@ -11,6 +11,7 @@ from latentia.evaluation.disentanglement.factor_vae_score import FactorVaeScore,
 from latentia.evaluation.disentanglement.modularity import Modularity, modularity
 from latentia.evaluation.disentanglement.mutual_information_gap import MutualInformationGap, mutual_information_gap
 from latentia.evaluation.disentanglement.prediction import Prediction, Predictor
+from latentia.evaluation.disentanglement.scores import DisentanglementScores, measure_all
 from latentia.evaluation.disentanglement.separated_attribute import (
     SeparatedAttributes,
     separated_attribute_predictability,
@@ -20,6 +21,7 @@ __all__ = [
     "BetaVaeScore",
     "BoostedTrees",
     "Dci",
+    "DisentanglementScores",
     "FactorVaeScore",
     "Modularity",
     "MutualInformationGap",
@@ -29,6 +31,7 @@ __all__ = [
     "beta_vae_score",
     "dci",
     "factor_vae_score",
+    "measure_all",
     "modularity",
     "mutual_information_gap",
     "separated_attribute_predictability",

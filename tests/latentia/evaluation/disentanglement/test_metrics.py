@@ -13,6 +13,7 @@ from latentia.evaluation.disentanglement import (
     beta_vae_score,
     dci,
     factor_vae_score,
+    measure_all,
     modularity,
     mutual_information_gap,
     separated_attribute_predictability,
@@ -166,3 +167,14 @@ def _with_nan() -> np.ndarray:
     codes = PERFECT.copy()
     codes[3, 1] = np.nan
     return codes
+
+
+def test_all_at_once_are_the_metrics_of_a_perfect_code_in_any_order() -> None:
+    pytest.importorskip("sklearn")
+    measured = measure_all(PERFECT[:, ::-1].copy(), FACTORS, seed=0, points=1000, predictor=BoostedTrees(trees=5))
+    whole = dict.fromkeys(("β-VAE", "FactorVAE", "MIG", "modularity", "DCI informativeness"), 1.0)
+    assert {name: measured.scores[name] for name in whole} == pytest.approx(whole, abs=1e-9)
+    assert measured.scores["SAP"] == pytest.approx(1 - 1 / SIZES[0])
+    assert min(measured.scores["DCI disentanglement"], measured.scores["DCI completeness"]) > 0.9
+    assert measured.told == pytest.approx(np.array([[0.0, 1.0], [1.0, 0.0]]), abs=1e-9)
+    assert set(measure_all(PERFECT, FACTORS, seed=0, points=10).scores) == set(list(measured.scores)[:5])

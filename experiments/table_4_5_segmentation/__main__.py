@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,14 @@ from experiments.common import command_line, markdown_table, progress_bars, writ
 from experiments.density import claim_work
 from experiments.table_4_5_segmentation.figure import draw
 from experiments.table_4_5_segmentation.measure import results
-from experiments.table_4_5_segmentation.protocol import BUDGETS, NETWORKS, PUBLISHED, load_nuclei
+from experiments.table_4_5_segmentation.protocol import (
+    BUDGETS,
+    NETWORKS,
+    PUBLISHED,
+    WITHOUT,
+    load_nuclei,
+    mean_published,
+)
 from latentia.training import run_record
 
 CLAIM = (
@@ -112,8 +120,28 @@ def markdown(result: Mapping[str, Any]) -> str:
         f"{images['validation']} validation and {images['test']} test images of {config['size']}×{config['size']}, the "
         f"same for every run; weights and length by the validation loss.{unfinished}\n\n"
         + markdown_table(headings, lines)
+        + _gains(result)
         + f"\n![White: right; red: false positives; blue: false negatives]({result['budget']}.png)\n"
     )
+
+
+def _gains(result: Mapping[str, Any]) -> str:
+    """Say what the layers bring from the same seeds, which have the same batches: mean and standard error."""
+    dice = {(run["name"], run["seed"]): 100 * run["dice"] for run in result["runs"] if "unstable" not in run}
+    told = []
+    for name, without in WITHOUT.items():
+        gains = [
+            dice[name, seed] - dice[without, seed] for one, seed in dice if one == name and (without, seed) in dice
+        ]
+        if len(gains) > 1:
+            error = statistics.stdev(gains) / math.sqrt(len(gains))
+            published = mean_published(name) - mean_published(without)
+            told.append(
+                f"{name} over {without}: {statistics.fmean(gains):+.2f} ± {error:.2f} (published: {published:+.2f})"
+            )
+    if not told:
+        return ""
+    return f"\nDice points that the layers bring, mean ± standard error over seeds: {'; '.join(told)}.\n"
 
 
 def _figure(values: Sequence[float]) -> str:

@@ -42,6 +42,15 @@ def test_the_table_says_what_is_not_done_and_what_was_not_stable() -> None:
     assert "**Unfinished: 3 of 25 runs.**" in text and "real images" in text
     assert "| 0.50 s | 4 | 2 | 91.00 ± 1.41 | 80.00 ± 0.00 |" in text
     assert "| 0, 1 unstable | – | – |" in text
+    assert "that the layers bring" not in text
+
+    runs = [
+        {**run, "name": name, "seed": seed, "dice": dice}
+        for name, scores in {"U-Net": (0.90, 0.92), "SDU-Net": (0.91, 0.95)}.items()
+        for seed, dice in enumerate(scores)
+    ]
+    text = table.markdown({**whole, "runs": runs})
+    assert "SDU-Net over U-Net: +2.00 ± 1.00 (published: +1.46)." in text
 
 
 def test_the_networks_of_the_thesis_have_its_size_and_layers() -> None:

@@ -190,10 +190,10 @@ BUDGETS = {
         points=40,
     ),
     "hour": Budget(
-        data=RenderedShapes(train=64_000, validation=256),
+        data=RenderedShapes(train=32_000, validation=256),
         model=BetaVAEConfig(sdn_features=32, first_log_scale=-2.0),
-        training=_training(4500, 32, 300, learning_rate=0.002, checkpoint_steps=300),
-        betas=(1, 32, 100),
+        training=_training(2400, 32, 200, learning_rate=0.002, checkpoint_steps=200),
+        betas=(1, 32),
         seeds=3,
         scenes=8000,
         points=10_000,

@@ -12,6 +12,7 @@ from latentia.command_line.options import option
 from latentia.command_line.progress import progress_bar
 from latentia.command_line.screen import say, show, title
 from latentia.commands.options import ModelOptions, require_least
+from latentia.commands.results import check_same_data
 from latentia.errors import SettingError
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def run(arguments: ModelOptions, options: DisentanglementOptions) -> int:
     """Measure a β-VAE or Gaussian VAE by six metrics, where the factors that images are made from are known.
 
     That is so for rendered_shapes, rendered_sprites, shapes3d and dsprites. Codes are the means of the posterior, of
-    images drawn from all combinations of factors. The second table says how much of a factor each dimension tells.
+    images drawn from all combinations of factors. The second table says how much of a factor each dimension tells. The
+    file of the figures is named after the numbers of images and of trees.
     """
     from latentia.evaluation import divergence_per_dimension, gaussian_posterior
     from latentia.evaluation.disentanglement import BoostedTrees, measure_all
@@ -55,6 +57,8 @@ def run(arguments: ModelOptions, options: DisentanglementOptions) -> int:
     run = arguments.load_images("disentanglement")
     images, factors = _images(run, options.images)
     assert images.labels is not None  # as sets with factors have
+    path = arguments.folder("evaluation") / f"disentanglement-n{options.images}-trees{options.trees}.json"
+    check_same_data(path, images.sha256, "images")
     with progress_bar() as bar:
         bar("Encoding", 0.0)
         posterior = gaussian_posterior(run.model, images.tensor(slice(None)), batch=arguments.batch)
@@ -67,7 +71,6 @@ def run(arguments: ModelOptions, options: DisentanglementOptions) -> int:
             predictor=BoostedTrees(trees=options.trees) if options.trees else None,
         )
     nats = divergence_per_dimension(posterior)
-    path = arguments.folder("evaluation") / "disentanglement.json"
     _write(measured, nats, images, factors, arguments, options, path)
     title(f"{images.name}, {len(images)} images of {images.format}")
     show([_scores(measured), _told(measured, nats, factors)])
@@ -89,6 +92,7 @@ def _images(run: Run, count: int) -> tuple[ImageSet, Factors]:
     of_all = replace(data, train=count, validation=0, test=0)
     images = replace(run.configuration, data=of_all, fold=None).images(Split.TRAIN)
     assert isinstance(images, ImageSet)
+    run.check_format(images)
     return images, data.factors
 
 
@@ -104,7 +108,12 @@ def _write(
     from latentia.training import hardware, source_version, write_record
 
     record: dict[str, Any] = {
-        "provenance": {"data_set": images.name, "sha256": images.sha256, "images": len(images)},
+        "provenance": {
+            "data_set": images.name,
+            "sha256": images.sha256,
+            "images": len(images),
+            "format": str(images.format),
+        },
         "scores": dict(measured.scores),
         "factors": list(factors.names),
         "share_told": measured.told.tolist(),

@@ -60,7 +60,7 @@ def run(options: SegmentationEvaluationOptions) -> int:
     check_output_folder(folder)
     loaded = load_segmentation_run(options.run, options.set)
     loaded.model.to(device_of(options.device))
-    pairs = loaded.configuration.data.load(Split(options.split))
+    pairs = loaded.pairs(Split(options.split))
     path = folder / f"{options.split}.json"
     check_same_data(path, pairs.sha256, "images")
     images, masks = pairs.pairs(slice(None))

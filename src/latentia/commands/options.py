@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -56,9 +57,12 @@ def _numbers(value: str | Iterable[Number], kind: Callable[[str], Number], wante
     if not isinstance(value, str):
         return tuple(value)
     try:
-        return tuple(map(kind, value.split(",")))
+        read = tuple(map(kind, value.split(",")))
     except ValueError:
         raise ArgumentTypeError(f"'{value}' is not {wanted}") from None
+    if not all(map(math.isfinite, read)):
+        raise ArgumentTypeError(f"'{value}' is not {wanted}")
+    return read
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,6 +52,7 @@ def run(options: SegmentOptions) -> int:
     folder = options.run / "segmentation" if options.out is None else options.out
     check_output_folder(folder)
     _check_names(options.images)
+    _check_apart(folder, options)
     loaded = load_segmentation_run(options.run)
     loaded.model.to(device_of(options.device))
     make_folder(folder)
@@ -79,10 +80,19 @@ def _check_names(images: tuple[Path, ...]) -> None:
             raise DataError(f"{other} and {path} have one name, so that one's mask would take the other's place.")
 
 
+def _check_apart(folder: Path, options: SegmentOptions) -> None:
+    """Errors: DataError where results could take the place of somebody's own masks."""
+    places = {path.parent.resolve(): "the images" for path in options.images}
+    if options.masks is not None:
+        places[options.masks.resolve()] = "the right masks"
+    if held := places.get(folder.resolve()):
+        raise DataError(f"{folder} holds {held}; name another folder for the results with --out.")
+
+
 def _segment_image(loaded: SegmentationRun, path: Path, options: SegmentOptions, folder: Path) -> None:
     import torch
 
-    from latentia.data.nuclei import read_mask, read_pixels
+    from latentia.data.pictures import read_mask, read_pixels
     from latentia.uses import write_png
     from latentia.uses.overlays import overlay
     from latentia.uses.segmentation import find_mask

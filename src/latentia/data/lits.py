@@ -12,7 +12,7 @@ import numpy as np
 
 from latentia.data.archives import sizes
 from latentia.data.images import Split
-from latentia.data.nuclei import check_side, resample_image, resample_mask
+from latentia.data.pictures import check_side, resample_image, resample_mask
 from latentia.data.segmentation_sets import USUAL_DIVISION, GroupSplit, SegmentationSet
 from latentia.errors import DataError, SettingError
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from latentia.data.archives import read_array, type_and_axes
 from latentia.data.images import Split
-from latentia.data.segmentation_sets import USUAL_DIVISION, GroupSplit, SegmentationSet, check_mask, check_same_size
-from latentia.errors import DataError, SettingError
+from latentia.data.pictures import check_side, read_grey, read_mask, resample_image, resample_mask
+from latentia.data.segmentation_sets import USUAL_DIVISION, GroupSplit, SegmentationSet
+from latentia.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,54 +98,24 @@ class NucleiFolders:
         )
 
     def _pair(self, folder: Path) -> tuple[np.ndarray, np.ndarray]:
-        files = sorted((folder / "images").glob("*.png"))
+        files = _pngs(folder / "images")
         if len(files) != 1:
             raise DataError(f"{folder / 'images'} was to hold one PNG image; it holds {len(files)}.")
         if not (folder / "masks").is_dir():
             raise DataError(f"{folder} has no masks/; images without masks are not for training.")
         image = read_grey(files[0])
         united = np.zeros(image.shape, bool)
-        for file in sorted((folder / "masks").glob("*.png")):
+        masks, files = _pngs(folder / "masks"), _visible(folder / "masks")
+        if files and not masks:
+            raise DataError(f"{folder / 'masks'} was to hold PNG images; it holds {files[0].name}.")
+        for file in masks:
             united |= read_mask(file, image.shape)
         return resample_image(image, self.size, self.size), resample_mask(united, self.size, self.size)
 
 
-def read_pixels(file: Path, mode: str) -> np.ndarray:
-    """Read an image as grey ("L") or colours ("RGB"), in any format of Pillow's. Errors: DataError."""
-    try:
-        with Image.open(file) as opened:
-            return np.asarray(opened.convert(mode))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{file} cannot be read as an image: {error}") from error
+def _pngs(folder: Path) -> list[Path]:
+    return [file for file in _visible(folder) if file.suffix.lower() == ".png"]
 
 
-def read_grey(file: Path) -> np.ndarray:
-    """Read an image as grey, (height, width), bytes. Errors: DataError."""
-    return read_pixels(file, "L")
-
-
-def read_mask(file: Path, wanted: tuple[int, ...]) -> np.ndarray:
-    """Read a mask for an image of this height and width, as booleans.
-
-    Errors: DataError where it cannot be read, has another size, or more than two values.
-    """
-    values = read_grey(file)
-    check_same_size(wanted, values.shape, str(file))
-    return check_mask(values, str(file))
-
-
-def check_side(size: int | None) -> None:
-    """Errors: SettingError where images would be resampled to nothing."""
-    if size is not None and size < 1:
-        raise SettingError(f"Images are resampled to a side of 1 pixel or more, not {size}.")
-
-
-def resample_image(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Give an image another size, with the mean of what falls together: (height, width), or with colours last."""
-    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
-
-
-def resample_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Give a mask another size: a pixel belongs to it where at least half of what falls together does."""
-    shares = Image.fromarray(mask.astype(np.uint8) * 255).resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(shares) >= 128
+def _visible(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if not file.name.startswith("."))

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from latentia.data.images import Split
-from latentia.data.nuclei import check_side, read_mask, read_pixels, resample_image, resample_mask
+from latentia.data.pictures import check_side, read_mask, read_pixels, resample_image, resample_mask
 from latentia.data.segmentation_sets import USUAL_DIVISION, GroupSplit, SegmentationSet
-from latentia.errors import DataError
+from latentia.errors import DataError, SettingError
 
 TABLE = "metadata.csv"
 COLUMNS = ("frame_id", "sequence_id")
@@ -22,16 +22,22 @@ class Polyps:
     """The published form: `Original/N.tif` and `Ground Truth/N.tif`, and which sequence each frame N is of.
 
     The latter stands in `metadata.csv`, with columns `frame_id` and `sequence_id`. Frames are in colours, of 384×288,
-    and are resampled to `width`×`height`, Table 4.4's by default. Errors: SettingError; on loading, DataError.
+    and are resampled to `width`×`height`, Table 4.4's by default. Masks have two values; where their edges are grey,
+    `mask_threshold`, such as 128, says from which value on a pixel belongs to them. Errors: SettingError; on loading,
+    DataError.
     """
 
     folder: Path
     width: int = 192
     height: int = 144
+    mask_threshold: int | None = None
     division: GroupSplit = USUAL_DIVISION
 
     def __post_init__(self) -> None:
-        check_side(min(self.width, self.height))
+        for side in (self.width, self.height):
+            check_side(side)
+        if self.mask_threshold is not None and not 1 <= self.mask_threshold <= 255:
+            raise SettingError(f"data.mask_threshold is 1 to 255, not {self.mask_threshold}.")
 
     @property
     def name(self) -> str:
@@ -72,6 +78,6 @@ class Polyps:
 
     def _pair(self, frame: str) -> tuple[np.ndarray, np.ndarray]:
         image = read_pixels(self.folder / "Original" / f"{frame}.tif", "RGB")
-        mask = read_mask(self.folder / "Ground Truth" / f"{frame}.tif", image.shape[:2])
+        mask = read_mask(self.folder / "Ground Truth" / f"{frame}.tif", image.shape[:2], threshold=self.mask_threshold)
         small = resample_image(image, self.height, self.width)
         return np.moveaxis(small, -1, 0), resample_mask(mask, self.height, self.width)

@@ -61,6 +61,17 @@ class SegmentationSet:
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
+    @cached_property
+    def digests(self) -> tuple[str, ...]:
+        """The beginning of a checksum of each image and its group, by which it is known again.
+
+        Of both, because two patients may have the same black slice.
+        """
+        return tuple(
+            hashlib.sha256(group.encode() + image.tobytes()).hexdigest()[:16]
+            for group, image in zip(self.groups, self.images, strict=True)
+        )
+
     @property
     def empty(self) -> tuple[str, ...]:
         """Names of the images whose mask is empty: they are kept, and whoever trains on them should be told."""
@@ -97,6 +108,8 @@ class GroupSplit:
                 "The shares for validation and test must be 0 or more, and together below 1; they are "
                 f"{self.validation} and {self.test}."
             )
+        if self.seed < 0:
+            raise SettingError(f"The seed of the division must be 0 or more, not {self.seed}.")
 
     def places(self, groups: Sequence[str], name: str) -> Mapping[Split, Places]:
         """Give the places of each part, in their order. The shares are of groups, rounded, at least one where asked.

@@ -10,13 +10,15 @@ from typing import ClassVar
 from torch import nn
 
 from latentia.configs import SEGMENTATION, find_configuration
+from latentia.data.archives import sizes
 from latentia.data.images import Split
 from latentia.data.lits import LiverVolumes
 from latentia.data.nuclei import NucleiFolders, PackedNuclei
 from latentia.data.polyps import Polyps
 from latentia.data.segmentation_batches import ShuffledPairs
 from latentia.data.segmentation_sets import SegmentationSet, check_apart
-from latentia.errors import SettingError
+from latentia.errors import DataError, SettingError
+from latentia.files import atomic_path
 from latentia.models.base import SegmentationModel
 from latentia.models.nested_u_net import NestedUNetConfig
 from latentia.models.u_net import UNetConfig
@@ -63,6 +65,15 @@ class SegmentationFolder(TrainingFolder[SegmentationConfiguration]):
 
     command: ClassVar[str] = "train-segmentation"
 
+    @property
+    def seen(self) -> Path:
+        """A line for each image that was trained on or validated with: its digest."""
+        return self.path / "seen.txt"
+
+    def read_seen(self) -> frozenset[str]:
+        """Give the lines of `seen`; none for a run from before there were any."""
+        return frozenset(self.seen.read_text(encoding="utf-8").split()) if self.seen.is_file() else frozenset()
+
     def _read(self, name: str) -> SegmentationConfiguration:
         return read_segmentation_configuration(name)
 
@@ -79,6 +90,24 @@ class SegmentationRun:
     def model(self) -> SegmentationModel:
         """The model, in evaluation mode."""
         return self.file.model
+
+    def pairs(self, split: Split) -> SegmentationSet:
+        """Load one split of the run's data.
+
+        Errors: DataError, also where test images are among those that the model was trained on: where images come or
+        go, the division of the others changes.
+        """
+        pairs = self.configuration.data.load(split)
+        if split is Split.TEST:
+            seen = SegmentationFolder(path=self.path).read_seen()
+            known = [name for name, digest in zip(pairs.names, pairs.digests, strict=True) if digest in seen]
+            if known:
+                raise DataError(
+                    f"The images of {pairs.name} are others than at the training of {self.path}, and are divided "
+                    f"otherwise: {len(known)} of {len(pairs)} test images, such as {known[0]}, were trained on or "
+                    "validated with."
+                )
+        return pairs
 
 
 def read_segmentation_configuration(name: str, changes: Sequence[str] = ()) -> SegmentationConfiguration:
@@ -117,10 +146,13 @@ def train_segmentation(
     with seeded(configuration.seed):
         model = configuration.model.build(training.images.shape[1])
     task = segmentation_task(model, batches, validation.pairs(slice(None)), settings)
+    _check_lowest_map(configuration, training)
     data = {str(part.split): part.sha256 for part in (training, validation)}
     place.check_data(data)
     on_data(training, validation)
     place.claim(configuration, data)
+    with atomic_path(place.seen) as temporary:
+        temporary.write_text("\n".join([*training.digests, *validation.digests, ""]), encoding="utf-8")
     size = (training.images.shape[2], training.images.shape[3])
 
     def keep(progress: Progress) -> None:
@@ -158,3 +190,14 @@ def load_segmentation_run(path: Path, changes: Sequence[str] = ()) -> Segmentati
         configuration = read_segmentation_configuration(str(folder.configuration), changes)
     folder.check_model()
     return SegmentationRun(path=path, configuration=configuration, file=load_segmentation(folder.model))
+
+
+def _check_lowest_map(configuration: SegmentationConfiguration, training: SegmentationSet) -> None:
+    """Errors: SettingError where batch norm would have one number to take the mean of."""
+    settings, halvings = configuration.training, len(configuration.model.widths) - 1
+    single = max(training.images.shape[2:]) <= 2**halvings
+    if single and settings.batch // settings.micro_batches < 2:
+        raise SettingError(
+            f"With {halvings + 1} model.widths the lowest map of images of {sizes(training.images.shape[2:])} is one "
+            "pixel, of which batch norm needs two images at a time: enlarge training.batch, or take fewer widths."
+        )

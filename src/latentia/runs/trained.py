@@ -53,11 +53,7 @@ class Run:
 
     def _checked(self, split: Split) -> DataSet:
         images = self.configuration.images(split)
-        if images.format != self.model.image_format:
-            raise DataError(
-                f"The model of {self.folder.path} is for images of {self.model.image_format}; {images.name} has "
-                f"{images.format}."
-            )
+        self.check_format(images)
         if isinstance(images, FieldSet):
             train = images if split is Split.TRAIN else self.images(Split.TRAIN)
             if train.sha256 != self.folder.training_checksum():
@@ -66,6 +62,14 @@ class Run:
                     "values are scaled otherwise."
                 )
         return images
+
+    def check_format(self, images: DataSet) -> None:
+        """Errors: DataError where images are not of the model's format."""
+        if images.format != self.model.image_format:
+            raise DataError(
+                f"The model of {self.folder.path} is for images of {self.model.image_format}; {images.name} has "
+                f"{images.format}."
+            )
 
     def fields(self) -> FieldSet | None:
         """Give the training snapshots, which know scale and solid, where the data are fields. Errors: DataError."""

@@ -37,7 +37,7 @@ def test_all_metrics_are_said_and_written(latentia: Latentia, shapes: Path, caps
     words = ("disentanglement", shapes, "--images", "150", "--points", "60", "--seed", "3")
     assert latentia(*words, "--trees", "1") == 0
     printed = capsys.readouterr().out
-    record = json.loads((shapes / "evaluation" / "disentanglement.json").read_text(encoding="utf-8"))
+    record = json.loads((shapes / "evaluation" / "disentanglement-n150-trees1.json").read_text(encoding="utf-8"))
     for name, score in record["scores"].items():
         assert name in printed and f"{score:.3f}" in printed
     assert len(record["scores"]) == 8
@@ -55,7 +55,7 @@ def test_all_metrics_are_said_and_written(latentia: Latentia, shapes: Path, caps
     assert np.array(record["share_told"]).shape == (3, 6) and np.max(record["share_told"]) <= 1
 
     assert latentia(*words, "--trees", "0", "--out", "without") == 0
-    without = json.loads(Path("without/disentanglement.json").read_text(encoding="utf-8"))
+    without = json.loads(Path("without/disentanglement-n150-trees0.json").read_text(encoding="utf-8"))
     assert len(without["scores"]) == 5
 
 
@@ -67,4 +67,6 @@ def test_images_without_known_factors_are_refused_in_a_sentence(
     assert "is of images whose factors are not known" in said
     assert latentia("disentanglement", shapes, "--images", "500000") == 2
     assert "has 480000 images to train on, not 500000" in " ".join(capsys.readouterr().err.split())
+    assert latentia("disentanglement", shapes, "--set", "data.bits=5", "--images", "20") == 2
+    assert "is for images of 3×64×64 with 8 bits; rendered shapes has" in " ".join(capsys.readouterr().err.split())
     assert not (run / "evaluation").exists() and not (shapes / "evaluation").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,46 @@ def test_other_data_do_not_take_the_place_of_what_was_measured(
     resumed = ["train-segmentation", str(place / "sdu.yaml"), "--out", str(place / "run"), "--resume"]
     assert main([*resumed, "--set", f"data.folder={tmp_path / 'others'}"]) == 2
     assert "was begun on other data" in capsys.readouterr().err
+
+
+def test_images_that_were_trained_on_are_no_test_images(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where an image comes or goes, the others are divided anew."""
+    shutil.copytree(place / "nuclei", tmp_path / "nuclei")
+    save_pair(tmp_path / "nuclei" / "more", 99, np.random.default_rng(2))
+    words = ["evaluate-segmentation", str(place / "run"), "--out", str(tmp_path / "out")]
+    assert main([*words, "--set", f"data.folder={tmp_path / 'nuclei'}"]) == 2
+    printed = capsys.readouterr().err
+    assert "were trained on or validated with" in printed and printed.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_do_not_take_the_place_of_somebodys_masks(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image, mask = image_and_mask(place, 3)
+    (tmp_path / "3.png").write_bytes(image.read_bytes())
+    (tmp_path / "3_mask.png").write_bytes(mask.read_bytes())
+    words = ["segment", str(place / "run"), str(tmp_path / "3.png"), "--out", str(tmp_path)]
+    assert main(words) == 2
+    assert "holds the images; name another folder" in capsys.readouterr().err
+    words = ["segment", str(place / "run"), str(image), "--masks", str(tmp_path), "--out", str(tmp_path)]
+    assert main(words) == 2
+    assert "holds the right masks; name another folder" in capsys.readouterr().err
+    assert (tmp_path / "3_mask.png").read_bytes() == mask.read_bytes()
+
+
+def test_one_pixel_of_one_image_is_too_little_for_batch_norm(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train-segmentation", str(place / "sdu.yaml"), "--out", str(tmp_path / "run")]
+    small = ["--set", "model.widths=[2, 2, 2, 2, 2]", "--set", "training.batch=1"]
+    assert main([*words, *small]) == 2
+    assert "of which batch norm needs two images at a time" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+    assert main([*words, "--set", "data.division.seed=-1"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_run_of_another_kind_is_said(place: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> None:

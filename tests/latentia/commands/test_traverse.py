@@ -42,6 +42,12 @@ def test_a_traversal_writes_a_picture_and_its_arrays_and_says_what_dimensions_te
         assert opened.height > 3 * dimensions * 64 and opened.width > 4 * 64
 
 
+def test_a_place_that_is_no_number_is_refused(latentia: Latentia, traversable: Path) -> None:
+    assert latentia("traverse", traversable, "--to", "nan,1") == 2
+    assert latentia("traverse", traversable, "--to", "0,inf") == 2
+    assert not (traversable / "traversal").exists()
+
+
 def test_runs_without_one_vector_of_latent_variables_are_refused_in_a_sentence(
     latentia: Latentia, run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

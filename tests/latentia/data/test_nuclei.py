@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from latentia.data.images import Split
-from latentia.data.nuclei import NucleiFolders, PackedNuclei, resample_mask
+from latentia.data.nuclei import NucleiFolders, PackedNuclei
+from latentia.data.pictures import resample_mask
 from latentia.data.segmentation_sets import GroupSplit, check_apart
 from latentia.errors import DataError, SettingError
 
@@ -104,7 +105,7 @@ def test_packed_arrays_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no array 'ids'"):
         np.savez(tmp_path / "c.npz", image=np.zeros((2, 2, 2), np.uint8), mask_bits=np.zeros((2, 1), np.uint8))
         PackedNuclei(file=tmp_path / "c.npz").load(Split.TRAIN)
-    with pytest.raises(SettingError, match="1 pixel or more, not 0"):
+    with pytest.raises(SettingError, match="1 to 16384 pixels, not 0"):
         PackedNuclei(file=tmp_path / "a.npz", size=0)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from latentia.data.images import Split
 from latentia.data.lits import LiverVolumes
-from latentia.data.nuclei import read_grey, read_mask
+from latentia.data.pictures import read_grey, read_mask
 from latentia.data.polyps import Polyps
 from latentia.data.segmentation_sets import GroupSplit, check_apart
 from latentia.errors import DataError, SettingError

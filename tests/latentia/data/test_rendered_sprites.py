@@ -84,3 +84,10 @@ def test_settings_and_numbers_that_make_no_sense_are_refused() -> None:
         RenderedSprites(resolution=7)
     with pytest.raises(DataError, match="numbers 0 to 737279; wanted are -1 to -1"):
         SMALL.images(np.array([-1]))
+
+
+def test_a_heart_stands_on_its_tip() -> None:
+    widths = (sprite(scale=5) > 127).sum(1)
+    rows = np.flatnonzero(widths)
+    upper, lower = (widths[rows[0] + round(share * (len(rows) - 1))] for share in (0.3, 0.85))
+    assert upper > 2 * lower > 0

@@ -73,3 +73,28 @@ def test_validation_images_of_other_channels_are_refused() -> None:
         segmentation_task(
             UNetConfig(widths=(2, 4)).build(3), batches, squares(8, 1).pairs(slice(None)), SegmentationTraining(steps=1)
         )
+
+
+def test_the_score_is_the_mean_over_images_whatever_the_batch() -> None:
+    """The last validation block is smaller than the others, and counts for less."""
+    with seeded(0):
+        model = UNetConfig(widths=(4, 8)).build(1)
+    batches = ShuffledPairs(pairs=squares(32, 0), batch=8, seed=0)
+    validation = squares(11, 1).pairs(slice(None))
+    found = []
+    for batch in (8, 11):
+        task = segmentation_task(model, batches, validation, SegmentationTraining(steps=1, batch=batch))
+        found.append(task.evaluate(model))
+    assert found[0].score == pytest.approx(found[1].score, rel=1e-5)
+    assert found[0].figures["dice"] == pytest.approx(found[1].figures["dice"], rel=1e-5)
+
+
+def test_probabilities_are_the_mean_of_what_all_outputs_say() -> None:
+    with seeded(0):
+        model = NestedUNetConfig(widths=(4, 8, 8)).build(1).eval()
+    images = torch.rand(2, 1, 16, 16)
+    with torch.no_grad():
+        outputs = [logits.sigmoid() for logits in model(images)]
+        found = model.probabilities(images)
+    assert len(outputs) == 2 and not torch.allclose(outputs[0], outputs[1])
+    assert torch.allclose(found, (outputs[0] + outputs[1]) / 2)

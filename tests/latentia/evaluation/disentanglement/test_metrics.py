@@ -178,3 +178,17 @@ def test_all_at_once_are_the_metrics_of_a_perfect_code_in_any_order() -> None:
     assert min(measured.scores["DCI disentanglement"], measured.scores["DCI completeness"]) > 0.9
     assert measured.told == pytest.approx(np.array([[0.0, 1.0], [1.0, 0.0]]), abs=1e-9)
     assert set(measure_all(PERFECT, FACTORS, seed=0, points=10).scores) == set(list(measured.scores)[:5])
+
+
+def test_scores_are_of_points_that_nothing_was_fitted_to() -> None:
+    """Of few points anything is learned by heart; on others it is chance."""
+    codes = np.random.default_rng(3).normal(size=(400, 12))
+    by_pairs, by_votes = [], []
+    for seed in range(40):
+        found = beta_vae_score(codes, FACTORS, np.random.default_rng(seed), pairs=2, training_points=8, test_points=8)
+        votes = factor_vae_score(codes, FACTORS, np.random.default_rng(seed), training_votes=1, test_votes=1)
+        assert found.training_accuracy == votes.training_accuracy == 1
+        by_pairs.append(found.score)
+        by_votes.append(votes.score)
+    assert np.mean(by_pairs) == pytest.approx(0.5, abs=0.1)
+    assert np.mean(by_votes) < 0.75  # a vote on itself would be 1

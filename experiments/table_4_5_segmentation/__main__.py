@@ -15,7 +15,7 @@ from rich.console import Console
 from experiments.common import command_line, markdown_table, progress_bars, write_json, write_text
 from experiments.density import claim_work
 from experiments.table_4_5_segmentation.figure import draw
-from experiments.table_4_5_segmentation.measure import results
+from experiments.table_4_5_segmentation.measure import Run, results
 from experiments.table_4_5_segmentation.protocol import (
     BUDGETS,
     NETWORKS,
@@ -53,14 +53,20 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
     setting, nuclei = BUDGETS[budget], load_nuclei(budget)
     record = run_record(config=asdict(setting), seed=seed, data=nuclei.checksums, source=Path(__file__))
     work = claim_work(folder / "work" / f"{budget}-seed{seed}", record)
-    runs = [(name, seed + place) for place in range(setting.seeds) for name in NETWORKS]
+    networks = setting.networks
+    runs = [
+        Run(name=name, seed=seed + place, build=networks[name], training=setting.training)
+        for place in range(setting.seeds)
+        for name in NETWORKS
+    ]
+    places = [(run.name, run.seed) for run in runs]
     done: dict[tuple[str, int], dict[str, Any]] = {}
     with progress_bars() as bars:
         task = bars.add_task("Training and measuring", total=len(runs))
-        for one in results(budget, runs, nuclei, work):
+        for one in results(runs, nuclei, work):
             done[one["name"], one["seed"]] = one
             bars.update(task, advance=1, description=f"{one['name']}, seed {one['seed']}: {_dice(one)}")
-            finished = [done[run] for run in runs if run in done]
+            finished = [done[place] for place in places if place in done]
             result = {
                 "experiment": "table_4_5_segmentation",
                 "claim": CLAIM,

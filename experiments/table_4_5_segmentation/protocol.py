@@ -93,7 +93,7 @@ BUDGETS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Nuclei:
+class Parts:
     """The three parts. Nothing is chosen by the test part."""
 
     train: SegmentationSet
@@ -106,7 +106,7 @@ class Nuclei:
         return {str(part.split): part.sha256 for part in (self.train, self.validation, self.test)}
 
 
-def load_nuclei(budget: str) -> Nuclei:
+def load_nuclei(budget: str) -> Parts:
     """Load the real images, or draw some for the smallest budget. Errors: SettingError, DataError."""
     setting = BUDGETS[budget]
     if setting.simulated:
@@ -118,7 +118,7 @@ def load_nuclei(budget: str) -> Nuclei:
         )
         parts = [packed.load(split) for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)]
     check_apart(parts)
-    return Nuclei(train=parts[0], validation=parts[1], test=parts[2])
+    return Parts(train=parts[0], validation=parts[1], test=parts[2])
 
 
 def drawn_discs(count: int, size: int) -> SegmentationSet:

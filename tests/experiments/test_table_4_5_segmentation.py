@@ -5,11 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("monai")
 from experiments.table_4_5_segmentation import __main__ as table
+from experiments.table_4_5_segmentation import context
 from experiments.table_4_5_segmentation.protocol import BUDGETS, NETWORKS, load_nuclei
+
+from latentia.data import Split
+from latentia.layers.segmentation_block import DependencyConfig
+from latentia.models.u_net import UNetConfig
+from latentia.randomness import seeded
 
 
 def test_one_command_trains_all_networks_and_writes_table_figure_and_record(tmp_path: Path) -> None:
@@ -65,3 +73,39 @@ def test_nothing_is_in_two_parts() -> None:
     nuclei = load_nuclei("smoke")
     names = [name for part in (nuclei.train, nuclei.validation, nuclei.test) for name in part.names]
     assert len(names) == len(set(names)) == 40
+
+
+def test_the_task_of_two_discs_runs_from_one_command(tmp_path: Path) -> None:
+    assert context.main(["--budget", "smoke", "--out", str(tmp_path)]) == 0
+    result = json.loads((tmp_path / "smoke-context.json").read_text(encoding="utf-8"))
+    assert len(result["runs"]) == result["runs_planned"] == 4 and result["simulated"]
+    assert "SIMULATED" in (tmp_path / "smoke-context.md").read_text(encoding="utf-8")
+
+
+def test_the_larger_disc_is_the_mask() -> None:
+    drawn = context.two_discs(20, 64, np.random.default_rng(0), Split.TEST)
+    bright = drawn.images[:, 0] >= 120  # as noise alone seldom is, below 100
+    for image, mask in zip(bright, drawn.masks[:, 0], strict=True):
+        assert image[mask].all()
+        assert 0 < (image & ~mask).sum() < mask.sum()
+
+
+@pytest.mark.parametrize("scales", [2, 3])
+def test_what_an_output_sees_is_what_its_gradient_reaches(scales: int) -> None:
+    """With layers it is the whole image."""
+    for sdn in (None, DependencyConfig(features=4, layers=1)):
+        with seeded(0):
+            network = UNetConfig(widths=(4,) * scales, sdn=sdn).build(1).eval()
+        if sdn is None:
+            with torch.no_grad():
+                for weight in network.parameters():
+                    weight.abs_()  # so that no ReLU is closed
+        images = torch.rand(1, 1, 64, 64, requires_grad=True)
+        network(images)[0][0, 0, 32, 32].backward()
+        assert images.grad is not None
+        reached = images.grad[0, 0].abs().sum(0).nonzero()
+        width = int(reached.max() - reached.min()) + 1
+        if sdn is None:
+            assert 0.8 * context.receptive_field(scales) < width <= context.receptive_field(scales)
+        else:
+            assert width > context.receptive_field(scales)

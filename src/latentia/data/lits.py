@@ -34,7 +34,10 @@ class LiverVolumes:
     darkest: float = -160.0
     brightest: float = 240.0
     with_liver_alone: bool = True
-    """Leave out the slices of which no pixel is liver."""
+    """Leave out the slices of which no pixel is liver, in training and validation.
+
+    The test part has every slice: what is found where there is no liver counts there.
+    """
     division: GroupSplit = USUAL_DIVISION
 
     def __post_init__(self) -> None:
@@ -50,14 +53,16 @@ class LiverVolumes:
     def load(self, split: Split) -> SegmentationSet:
         """Load the slices of one split's patients, one slice at a time.
 
-        Errors: DataError where a file is missing or damaged, nibabel is missing, or a segmentation is not its volume's.
+        Errors: DataError where a file is missing, damaged or there twice, nibabel is missing, or a segmentation is not
+        its volume's.
         """
+        liver_alone = self.with_liver_alone and split is not Split.TEST
         pairs = self._files()
         patients = tuple(pairs)
         images, masks, names, groups = [], [], [], []
         for place in self.division.places(patients, self.name)[split]:
             patient = patients[place]
-            for image, mask, depth in self._slices(*pairs[patient]):
+            for image, mask, depth in self._slices(*pairs[patient], liver_alone):
                 images.append(image)
                 masks.append(mask)
                 names.append(f"{patient}, slice {depth}")
@@ -75,20 +80,26 @@ class LiverVolumes:
 
     def _files(self) -> dict[str, tuple[Path, Path]]:
         """Find each patient's volume and segmentation, by number."""
-        found: dict[int, tuple[Path, Path]] = {}
-        segmentations = {_number(path): path for path in self.folder.rglob("segmentation-*.nii*")}
-        for volume in self.folder.rglob("volume-*.nii*"):
-            number = _number(volume)
-            if number is None:
-                continue
+        volumes, segmentations = self._numbered("volume"), self._numbered("segmentation")
+        if not volumes:
+            raise DataError(f"{self.folder} has no volume-N.nii files, as LiTS has.")
+        for number, volume in volumes.items():
             if number not in segmentations:
                 raise DataError(f"{volume} has no segmentation-{number}.nii beside it.")
-            found[number] = (volume, segmentations[number])
-        if not found:
-            raise DataError(f"{self.folder} has no volume-N.nii files, as LiTS has.")
-        return {str(number): found[number] for number in sorted(found)}
+        return {str(number): (volumes[number], segmentations[number]) for number in sorted(volumes)}
 
-    def _slices(self, volume_file: Path, mask_file: Path) -> Iterator[Slice]:
+    def _numbered(self, kind: str) -> dict[int, Path]:
+        """Find the files of one kind. Errors: DataError where a patient has two, as either could be meant."""
+        found: dict[int, Path] = {}
+        for path in sorted(self.folder.rglob(f"{kind}-*.nii*")):
+            matched = re.fullmatch(rf"{kind}-(\d+)\.nii(?:\.gz)?", path.name)
+            if matched is None or not path.is_file():  # some unpack volume-0.nii into a folder of its name
+                continue
+            if (other := found.setdefault(int(matched[1]), path)) is not path:
+                raise DataError(f"{other} and {path} are both the {kind} of patient {int(matched[1])}; one is enough.")
+        return found
+
+    def _slices(self, volume_file: Path, mask_file: Path, liver_alone: bool) -> Iterator[Slice]:
         volume, labels = open_nifti(volume_file), open_nifti(mask_file)
         if volume.shape != labels.shape or len(volume.shape) != 3:
             raise DataError(
@@ -101,7 +112,7 @@ class LiverVolumes:
                 raise DataError(
                     f"The segmentation {mask_file} was to hold 0, 1 for liver and 2 for tumour; it holds {other[0]:g}."
                 )
-            if self.with_liver_alone and not label.any():
+            if liver_alone and not label.any():
                 continue
             shares = (read_slice(volume, depth, volume_file) - self.darkest) / (self.brightest - self.darkest)
             image = (np.clip(shares, 0, 1) * 255).round().astype(np.uint8)
@@ -126,8 +137,3 @@ def read_slice(volume: Any, depth: int, file: Path) -> np.ndarray:
         return np.asarray(volume.dataobj[..., depth], np.float64).T
     except (OSError, EOFError, ValueError) as error:
         raise DataError(f"{file} is damaged: slice {depth} cannot be read ({error}).") from error
-
-
-def _number(path: Path) -> int | None:
-    matched = re.fullmatch(r"(?:volume|segmentation)-(\d+)\.nii(?:\.gz)?", path.name)
-    return None if matched is None else int(matched[1])

@@ -114,8 +114,7 @@ class LiverVolumes:
                 )
             if liver_alone and not label.any():
                 continue
-            shares = (read_slice(volume, depth, volume_file) - self.darkest) / (self.brightest - self.darkest)
-            image = (np.clip(shares, 0, 1) * 255).round().astype(np.uint8)
+            image = as_bytes(read_slice(volume, depth, volume_file), self.darkest, self.brightest)
             yield resample_image(image, self.size, self.size), resample_mask(label != 0, self.size, self.size), depth
 
 
@@ -137,3 +136,12 @@ def read_slice(volume: Any, depth: int, file: Path) -> np.ndarray:
         return np.asarray(volume.dataobj[..., depth], np.float64).T
     except (OSError, EOFError, ValueError) as error:
         raise DataError(f"{file} is damaged: slice {depth} cannot be read ({error}).") from error
+
+
+def as_bytes(voxels: np.ndarray, darkest: float, brightest: float) -> np.ndarray:
+    """Give voxels as bytes, in training and in use alike: `darkest` and less as 0, `brightest` and more as 255.
+
+    What is not a number is darkest, as some scanners write it where they saw nothing.
+    """
+    shares = (np.clip(voxels, darkest, brightest) - darkest) / (brightest - darkest)
+    return (np.nan_to_num(shares, nan=0) * 255).round().astype(np.uint8)

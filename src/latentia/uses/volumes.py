@@ -9,11 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from latentia.data.lits import open_nifti, read_slice
+from latentia.data.lits import as_bytes, open_nifti, read_slice
 from latentia.errors import DataError
 from latentia.files import atomic_path
 from latentia.models.base import SegmentationModel
 from latentia.uses.segmentation import find_mask
+
+PLACE = (
+    *("pixdim", "xyzt_units", "qform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y"),
+    *("qoffset_z", "sform_code", "srow_x", "srow_y", "srow_z"),
+)
+"""What in a header says where voxels are: their size and its unit, and both forms of the affine."""
 
 
 def segment_volume(
@@ -31,20 +37,24 @@ def segment_volume(
     `range_of_values` are what is black and what is white. A batch of slices is in memory, and the mask, a byte for each
     voxel. Errors: DataError where the volume cannot be read or has not three axes; OSError.
     """
-    volume = open_nifti(source)  # which says so where nibabel is missing
-    import nibabel
-
+    volume = open_nifti(source)
     if len(volume.shape) != 3:
         raise DataError(f"{source} was to be a volume with three axes; it has {len(volume.shape)}.")
-    black, white = range_of_values
     marked = np.zeros(volume.shape, np.uint8)
     for first in range(0, volume.shape[2], batch):
         places = range(first, min(first + batch, volume.shape[2]))
-        slices = np.stack([read_slice(volume, place, source) for place in places])
-        shares = torch.from_numpy(np.clip((slices - black) / (white - black), 0, 1).astype(np.float32))[:, None]
-        found = find_mask(model, shares, size=size, window=window, batch=batch)
+        slices = np.stack([as_bytes(read_slice(volume, place, source), *range_of_values) for place in places])
+        found = find_mask(model, torch.from_numpy(slices)[:, None], size=size, window=window, batch=batch)
         marked[..., places.start : places.stop] = found[:, 0].numpy().transpose(2, 1, 0)
-    make: Any = nibabel.Nifti1Image
     with atomic_path(target) as temporary:
-        temporary.write_bytes(gzip.compress(make(marked, volume.affine).to_bytes(), mtime=0))
+        temporary.write_bytes(gzip.compress(_over(volume, marked).to_bytes(), mtime=0))
     return float(marked.mean())
+
+
+def _over(image: Any, marked: np.ndarray) -> Any:
+    """Make an image that lies where another does, as its header says it, and takes no more of the header."""
+    header = image.header_class()
+    header.set_data_dtype(marked.dtype)
+    for name in PLACE:
+        header[name] = image.header[name]
+    return type(image)(marked, image.affine, header)

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from latentia.data.lits import as_bytes, open_nifti, read_slice
-from latentia.errors import DataError
+from latentia.data.lits import as_bytes, open_volume
 from latentia.files import atomic_path
 from latentia.models.base import SegmentationModel
 from latentia.uses.segmentation import find_mask
@@ -34,20 +33,21 @@ def segment_volume(
 ) -> float:
     """Mark a volume's slices, write the mask with the volume's place in space, and give the share that is marked.
 
-    `range_of_values` are what is black and what is white. A batch of slices is in memory, and the mask, a byte for each
-    voxel. Errors: DataError where the volume cannot be read or has not three axes; OSError.
+    `range_of_values` are what is black and what is white. Slices are seen as in training, whatever the file's axes are,
+    and the mask has the file's own. A batch of slices is in memory, where `Volume` can read them one by one, and the
+    mask, a byte for each voxel. Errors: DataError where the volume cannot be read or has not three axes; OSError.
     """
-    volume = open_nifti(source)
-    if len(volume.shape) != 3:
-        raise DataError(f"{source} was to be a volume with three axes; it has {len(volume.shape)}.")
-    marked = np.zeros(volume.shape, np.uint8)
-    for first in range(0, volume.shape[2], batch):
-        places = range(first, min(first + batch, volume.shape[2]))
-        slices = np.stack([as_bytes(read_slice(volume, place, source), *range_of_values) for place in places])
-        found = find_mask(model, torch.from_numpy(slices)[:, None], size=size, window=window, batch=batch)
-        marked[..., places.start : places.stop] = found[:, 0].numpy().transpose(2, 1, 0)
+    with open_volume(source) as volume:
+        marked = np.zeros(volume.image.shape, np.uint8)
+        seen = volume.turned(marked)
+        for first in range(0, len(volume.depths), batch):
+            depths = volume.depths[first : first + batch]
+            slices = np.stack([as_bytes(volume.read(depth), *range_of_values) for depth in depths])
+            found = find_mask(model, torch.from_numpy(slices)[:, None], size=size, window=window, batch=batch)
+            seen[:, :, list(depths)] = found[:, 0].numpy().transpose(2, 1, 0)
+        mask = _over(volume.image, marked)
     with atomic_path(target) as temporary:
-        temporary.write_bytes(gzip.compress(_over(volume, marked).to_bytes(), mtime=0))
+        temporary.write_bytes(gzip.compress(mask.to_bytes(), mtime=0))
     return float(marked.mean())
 
 

@@ -63,7 +63,7 @@ def test_polyps_without_their_sequences_or_with_another_mask_are_refused(polyps:
 
 def save_nifti(array: np.ndarray, path: Path) -> None:
     nibabel = pytest.importorskip("nibabel")
-    nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), path)
+    nibabel.save(nibabel.Nifti1Image(array, np.diag([-1, 1, 1, 1])), path)  # as most files of LiTS
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_slices_lie_as_they_are_seen_and_those_without_liver_may_be_kept(livers:
     assert len(loaded) == 12
     assert loaded.empty == tuple(f"{patient}, slice 0" for patient in range(4))
     rows, columns = np.nonzero(loaded.masks[1, 0])
-    assert (columns.min(), columns.max()) == (2, 5)  # the first axis of the file runs from left to right
+    assert (columns.min(), columns.max()) == (2, 5)  # the first axis of LiTS's files runs as columns do
     assert rows.max() > 9
 
 

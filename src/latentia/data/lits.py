@@ -170,7 +170,8 @@ class Volume:
             if self._axis == 2:
                 voxels = source[:, :, place : place + 1]
             else:
-                voxels = self._whole.take([place], self._axis).astype(np.float64) * source.slope + source.inter
+                one = tuple(slice(place, place + 1) if axis == self._axis else slice(None) for axis in range(3))
+                voxels = self._whole[one].astype(np.float64) * source.slope + source.inter
         return np.asarray(self.turned(voxels)[:, :, 0].T, np.float64)
 
     def turned(self, voxels: np.ndarray) -> np.ndarray:
@@ -193,7 +194,8 @@ class Volume:
 def open_volume(file: Path) -> Iterator[Volume]:
     """Open a volume in a NIfTI file without reading its voxels; the file is closed when the block ends.
 
-    Errors: DataError where nibabel is missing, or the file is damaged or holds something else.
+    A `.nii.gz` is read to its end then, where its checksum stands. Errors: DataError where nibabel is missing, or the
+    file is damaged or holds something else.
     """
     try:
         import nibabel
@@ -207,10 +209,24 @@ def open_volume(file: Path) -> Iterator[Volume]:
     try:
         _check_voxels(image, file)
         yield Volume(file=file, image=image, turn=_turn_of(image, file))
+        _read_on(image, file)
     finally:
         # nibabel itself would close it when the image is forgotten.
         if (opener := getattr(image.dataobj, "_opener", None)) is not None:
             opener.close()
+
+
+def _read_on(image: Any, file: Path) -> None:
+    """Read a .nii.gz to its end, where its checksum stands. Errors: DataError where other bytes were packed."""
+    opener = getattr(image.dataobj, "_opener", None)
+    if opener is not None and _is_packed(file):
+        with _reading(file, "is damaged"):
+            while opener.read(1 << 16):
+                pass
+
+
+def _is_packed(file: Path) -> bool:
+    return file.suffix.lower() == ".gz"
 
 
 def _check_voxels(image: Any, file: Path) -> None:
@@ -223,7 +239,7 @@ def _check_voxels(image: Any, file: Path) -> None:
     if kind.kind not in "iuf":
         raise DataError(f"{file} was to hold a real number for each voxel; it holds {kind}.")
     wanted = image.dataobj.offset + math.prod(image.shape) * kind.itemsize
-    if wanted > file.stat().st_size * (DEFLATED if file.suffix.lower() == ".gz" else 1):
+    if wanted > file.stat().st_size * (DEFLATED if _is_packed(file) else 1):
         raise DataError(f"{file} is damaged: its header tells of {sizes(image.shape)} voxels, which it cannot hold.")
 
 
@@ -231,7 +247,8 @@ def _turn_of(image: Any, file: Path) -> np.ndarray:
     """Find how the axes in a file become `AXES`. Errors: DataError where the header does not say where they point."""
     tools = _orientations()
     there = np.isfinite(image.affine).all()
-    found = tools.io_orientation(image.affine) if there else np.full((3, 2), np.nan)
+    with np.errstate(over="ignore"):
+        found = tools.io_orientation(image.affine) if there else np.full((3, 2), np.nan)
     if np.isnan(found).any():
         raise DataError(f"{file} does not say where its axes point: its affine is {image.affine[:3].tolist()}.")
     turn: np.ndarray = tools.ornt_transform(found, tools.axcodes2ornt(AXES))

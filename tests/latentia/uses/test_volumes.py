@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.latentia.packed_files import count_opened
 
 from latentia.data.images import Split
 from latentia.data.lits import LiverVolumes
 from latentia.data.segmentation_sets import GroupSplit
+from latentia.errors import DataError
 from latentia.layers.segmentation_block import DependencyConfig
 from latentia.models.base import SegmentationModel
 from latentia.models.u_net import UNetConfig
@@ -97,3 +100,74 @@ def test_a_mask_keeps_where_the_volume_is_and_its_units_and_nothing_about_the_pa
     assert (found.affine == source.affine).all()
     assert found.get_data_dtype() == np.uint8
     assert b"Doe" not in bytes(found.header["descrip"])
+
+
+def turned(image: Any, axes: str) -> Any:
+    """Give a volume with other axes, that lies where it lay."""
+    tools = nibabel.orientations
+    return image.as_reoriented(tools.ornt_transform(tools.io_orientation(image.affine), tools.axcodes2ornt(axes)))
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("axes", ["LPS", "RAS", "PIR", "SAR", "RPI"])
+def test_a_mask_is_the_same_in_space_whatever_the_axes_of_the_file(
+    model: SegmentationModel, tmp_path: Path, axes: str, ending: str
+) -> None:
+    oblique = STORED @ np.array([[0.96, -0.28, 0, -10], [0.28, 0.96, 0, 20], [0, 0, 1, 30], [0, 0, 0, 1]])
+    usual = nibabel.Nifti1Image(voxels(), oblique)
+    nibabel.save(usual, tmp_path / "usual.nii")
+    wanted = np.asarray(masked(model, tmp_path / "usual.nii").dataobj)
+    other = turned(usual, axes)
+    assert nibabel.aff2axcodes(other.affine) == tuple(axes)
+    nibabel.save(other, tmp_path / f"other{ending}")
+    found = masked(model, tmp_path / f"other{ending}")
+    assert found.shape == other.shape
+    assert np.allclose(found.affine, other.affine, atol=1e-5)
+    assert 0.1 < wanted.mean() < 0.9
+    assert (np.asarray(turned(found, "LAS").dataobj) == wanted).all()
+
+
+@pytest.mark.parametrize("axes", ["LAS", "RPI", "PIR"])
+def test_a_packed_volume_is_unpacked_once_and_closed(
+    model: SegmentationModel, tmp_path: Path, axes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "v.nii.gz"
+    nibabel.save(turned(nibabel.Nifti1Image(voxels((24, 20, 30)), STORED), axes), source)
+    counted = count_opened(monkeypatch)
+    segment_volume(model, source, tmp_path / "m.nii.gz", range_of_values=(-160, 240), size=(16, 16), window=16, batch=4)
+    size = source.stat().st_size
+    assert size <= counted.read <= 3 * size  # for the kind of file, for the header, and for the voxels
+    assert all(file.closed for file in counted.files)
+
+
+@pytest.mark.parametrize("shape, said", [((24, 20, 0), "is 24×20×0"), ((24, 20), "three axes; it has 2")])
+def test_what_is_no_volume_is_refused(
+    model: SegmentationModel, tmp_path: Path, shape: tuple[int, ...], said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        masked(model, save(np.zeros(shape, np.int16), tmp_path / "v.nii"))
+    assert not (tmp_path / "mask.nii.gz").exists()
+
+
+@pytest.mark.parametrize(
+    "ending, inside, end",
+    [(".nii", False, None), (".nii", False, 352), (".nii.gz", False, None), (".nii.gz", True, 352)],
+)
+def test_bytes_that_are_wrong_end_in_a_mask_or_in_one_sentence(
+    model: SegmentationModel, tmp_path: Path, ending: str, inside: bool, end: int | None
+) -> None:
+    rng = np.random.default_rng(0)
+    file = save(voxels((8, 8, 2)), tmp_path / f"v{ending}")
+    whole = gzip.decompress(file.read_bytes()) if inside else file.read_bytes()
+    sentences = 0
+    for _ in range(80):
+        content = bytearray(whole)
+        for place in rng.integers(0, end or len(content), 3):
+            content[place] = rng.integers(256)
+        file.write_bytes(gzip.compress(content) if inside else content)
+        try:
+            masked(model, file, size=(8, 8))
+        except DataError as error:
+            assert str(file) in str(error) and "\n" not in str(error)
+            sentences += 1
+    assert sentences > 5

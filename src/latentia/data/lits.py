@@ -24,7 +24,10 @@ from latentia.errors import DataError, SettingError
 LABELS = (0, 1, 2)
 """Nothing, liver, tumour; a tumour is in the liver, and counts as it."""
 AXES = "LAS"
-"""Where a volume's axes point once it is read: to the left, the front and the head, as in most files of LiTS."""
+"""Where a volume's axes point once it is read: to the left, the front and the head, as those of LiTS usually do.
+
+A file whose header says nothing is taken to have them; so does nibabel.
+"""
 DEFLATED = 1032
 """Deflate, the packing in .nii.gz, makes of a byte 1,032 at most."""
 Slice = tuple[np.ndarray, np.ndarray, int]

@@ -96,9 +96,15 @@ def test_slices_are_the_same_whatever_the_axes_of_the_files(tmp_path: Path, axes
     assert found.names == wanted.names
 
 
-def test_a_file_with_the_usual_axes_is_cut_as_it_is(tmp_path: Path) -> None:
-    found = everything(pair(tmp_path / "usual", axes=("LAS", "LAS"), shape=(16, 16, 6)))
-    marks = np.asarray(nibabel.load(tmp_path / "usual" / "segmentation-0.nii").dataobj)
+@pytest.mark.parametrize("said", [True, False])
+def test_a_file_with_the_usual_axes_or_that_says_none_is_cut_as_it_is(tmp_path: Path, said: bool) -> None:
+    folder = pair(tmp_path / "usual", axes=("LAS", "LAS"), shape=(16, 16, 6))
+    for file in folder.iterdir():
+        if not said:
+            spoil(file, 252, 0, 0, 0, 0)  # the codes of both forms of the affine
+        assert (int(nibabel.load(file).header["sform_code"]) > 0) == said
+    found = everything(folder)
+    marks = np.asarray(nibabel.load(folder / "segmentation-0.nii").dataobj)
     assert (found.masks[:, 0] == (marks > 0).transpose(2, 1, 0)).all()
 
 

@@ -15,8 +15,19 @@ from latentia.models.base import SegmentationModel
 from latentia.uses.segmentation import find_mask
 
 PLACE = (
-    *("pixdim", "xyzt_units", "qform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y"),
-    *("qoffset_z", "sform_code", "srow_x", "srow_y", "srow_z"),
+    "pixdim",
+    "xyzt_units",
+    "qform_code",
+    "quatern_b",
+    "quatern_c",
+    "quatern_d",
+    "qoffset_x",
+    "qoffset_y",
+    "qoffset_z",
+    "sform_code",
+    "srow_x",
+    "srow_y",
+    "srow_z",
 )
 """What in a header says where voxels are: their size and its unit, and both forms of the affine."""
 

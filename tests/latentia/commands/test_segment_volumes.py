@@ -47,7 +47,7 @@ def test_every_slice_of_the_test_patient_is_measured(place: Path, tmp_path: Path
 
 @pytest.mark.parametrize("damage", ["code", "cut", "packing", "nothing", "sides", "colours", "complex"])
 def test_a_damaged_volume_is_one_sentence_and_leaves_no_mask(
-    place: Path, tmp_path: Path, damage: str, capfd: pytest.CaptureFixture[str]
+    place: Path, tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, out = tmp_path / ("v.nii.gz" if damage == "packing" else "v.nii"), tmp_path / "out"
     values: np.ndarray = np.random.default_rng(0).normal(0, 100, (20, 16, 5)).astype(np.int16)
@@ -69,7 +69,7 @@ def test_a_damaged_volume_is_one_sentence_and_leaves_no_mask(
         content[42:44] = b"\xf0\xff"
     source.write_bytes(content)
     assert main(["segment", str(place / "run"), str(source), "--out", str(out)]) == 2
-    printed = capfd.readouterr().err
+    printed = capsys.readouterr().err
     assert str(source) in printed and printed.count("\n") == 1
     assert not list(out.iterdir())
 

@@ -68,7 +68,7 @@ SETTINGS = {
         size=64,
         counts=(2000, 200, 400),
         widths=((8, 16, 32), (8, 16, 32, 64, 128)),
-        sdn=DependencyConfig(features=48),
+        sdn=DependencyConfig(features=48, layers=1),
         training=SegmentationTraining(steps=1000, batch=16, evaluate_steps=100, checkpoint_steps=100),
         seeds=3,
     ),

@@ -21,8 +21,8 @@ from latentia.evaluation.segmentation import THRESHOLD, agreement, segment
 from latentia.files import atomic_path
 from latentia.models.base import SegmentationModel
 from latentia.randomness import seeded
-from latentia.training import fit, source_version
-from latentia.training.segmentation import SegmentationTraining, segmentation_task
+from latentia.training import Outcome, Task, fit, source_version
+from latentia.training.segmentation import Pair, SegmentationTraining, segmentation_task
 
 JOBS = 1 if torch.cuda.is_available() else 2
 """Trainings at a time, on processors with one thread each."""
@@ -62,11 +62,7 @@ def run_one(run: Run, parts: Parts, work: Path) -> dict[str, Any]:
     done = work / f"{run.label}.json"
     if done.is_file():
         return read_json(done)
-    torch.set_num_threads(1)
-    with seeded(run.seed):
-        model = run.build(parts.train.images.shape[1])
-    batches = ShuffledPairs(pairs=parts.train, batch=run.training.batch, seed=run.seed)
-    task = segmentation_task(model, batches, parts.validation.pairs(slice(None)), run.training)
+    model, task = task_of(run, parts)
     result: dict[str, Any] = {
         "name": run.name,
         "seed": run.seed,
@@ -74,7 +70,7 @@ def run_one(run: Run, parts: Parts, work: Path) -> dict[str, Any]:
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
     try:
-        outcome = fit(task, run.training.loop(run.seed), checkpoint=work / f"{run.label}.safetensors", resume=True)
+        outcome = go_on(run, task, work)
     except TrainingError as problem:
         result["unstable"] = str(problem)
     else:
@@ -97,3 +93,17 @@ def run_one(run: Run, parts: Parts, work: Path) -> dict[str, Any]:
         }
     write_json(result, done)
     return result
+
+
+def task_of(run: Run, parts: Parts) -> tuple[SegmentationModel, Task[Pair]]:
+    """Make the network, with fresh weights, and the task of training it."""
+    torch.set_num_threads(1)
+    with seeded(run.seed):
+        model = run.build(parts.train.images.shape[1])
+    batches = ShuffledPairs(pairs=parts.train, batch=run.training.batch, seed=run.seed)
+    return model, segmentation_task(model, batches, parts.validation.pairs(slice(None)), run.training)
+
+
+def go_on(run: Run, task: Task[Pair], work: Path) -> Outcome:
+    """Train, or go on where it was interrupted; after the end the network has its best weights."""
+    return fit(task, run.training.loop(run.seed), checkpoint=work / f"{run.label}.safetensors", resume=True)

@@ -11,11 +11,12 @@ import torch
 
 pytest.importorskip("monai")
 from experiments.table_4_5_segmentation import __main__ as table
-from experiments.table_4_5_segmentation import context
+from experiments.table_4_5_segmentation import context, reach
 from experiments.table_4_5_segmentation.protocol import BUDGETS, NETWORKS, load_nuclei
 
 from latentia.data import Split
 from latentia.layers.segmentation_block import DependencyConfig
+from latentia.models.base import SegmentationModel
 from latentia.models.u_net import UNetConfig
 from latentia.randomness import seeded
 
@@ -38,6 +39,12 @@ def test_one_command_trains_all_networks_and_writes_table_figure_and_record(tmp_
     again = json.loads((tmp_path / "smoke.json").read_text(encoding="utf-8"))
     assert [run["dice"] for run in again["runs"]] == [run["dice"] for run in result["runs"]]
     assert (tmp_path / "work" / "smoke-seed0" / "u-net-plus-plus-seed1.json").read_bytes() == kept
+
+    assert reach.main(words) == 0
+    looked = json.loads((tmp_path / "smoke-reach.json").read_text(encoding="utf-8"))
+    assert [run["name"] for run in looked["runs"]] == 2 * list(NETWORKS)
+    assert all(0 <= run["beyond"]["16"] <= run["beyond"]["4"] <= 1 for run in looked["runs"])
+    assert reach.main(["--budget", "smoke", "--out", str(tmp_path / "none")]) == 2
 
 
 def test_the_table_says_what_is_not_done_and_what_was_not_stable() -> None:
@@ -109,3 +116,17 @@ def test_what_an_output_sees_is_what_its_gradient_reaches(scales: int) -> None:
             assert 0.8 * context.receptive_field(scales) < width <= context.receptive_field(scales)
         else:
             assert width > context.receptive_field(scales)
+
+
+class Looks(SegmentationModel):
+    """Each pixel's logit is what stands three pixels above it."""
+
+    channels = 1
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (images.roll(3, dims=2),)
+
+
+def test_how_far_a_network_looks_is_known_where_it_looks_at_one_pixel() -> None:
+    found = reach.reach(Looks(), torch.rand(2, 1, 32, 32))
+    assert found == {"distance": 3.0, "beyond": {"4": 0.0, "8": 0.0, "16": 0.0}}

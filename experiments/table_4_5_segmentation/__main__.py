@@ -38,7 +38,7 @@ def main(words: Sequence[str] | None = None) -> int:
     return command_line(
         experiment,
         name="table_4_5_segmentation",
-        says="Table 4.5 of thesis A: four U-Nets and MONAI's two on images of nuclei.",
+        says="Table 4.5 of thesis A: four U-Nets and MONAI's on images of nuclei.",
         budgets=tuple(BUDGETS),
         results=RESULTS,
         words=words,

@@ -17,7 +17,7 @@ from latentia.models.nested_u_net import NestedUNetConfig
 from latentia.models.u_net import UNetConfig
 from latentia.training.segmentation import SegmentationTraining
 
-MONAI, NESTED_MONAI = "MONAI's U-Net", "MONAI's U-Net++"
+MONAI = "MONAI's U-Net"
 PUBLISHED: dict[str, tuple[str, str]] = {
     "U-Net": ("91.79 ± 0.32", "85.52 ± 0.50"),
     "U-Net++": ("92.64 ± 0.24", "86.88 ± 0.38"),
@@ -27,7 +27,7 @@ PUBLISHED: dict[str, tuple[str, str]] = {
 """Dice and Jaccard of Table 4.5 on nuclei, in percent, over 5 runs."""
 WITHOUT = {"SDU-Net": "U-Net", "SDNU-Net": "U-Net++"}
 """Networks with spatial dependency layers, and the same without."""
-NETWORKS = (*PUBLISHED, MONAI, NESTED_MONAI)
+NETWORKS = (*PUBLISHED, MONAI)
 DIVISION = GroupSplit(validation=0.15, test=0.15, seed=0)
 """The same for every run."""
 
@@ -60,8 +60,7 @@ class Budget:
             "U-Net++": NestedUNetConfig(widths=self.nested_widths).build,
             "SDU-Net": UNetConfig(widths=self.widths, sdn=self.sdn).build,
             "SDNU-Net": NestedUNetConfig(widths=self.nested_widths, sdn=self.sdn).build,
-            MONAI: lambda channels: MonaiUNet(self.widths, channels, nested=False),
-            NESTED_MONAI: lambda channels: MonaiUNet(self.nested_widths, channels, nested=True),
+            MONAI: lambda channels: MonaiUNet(self.widths, channels),
         }
 
 

@@ -86,7 +86,7 @@ def reach(model: SegmentationModel, images: Float[Tensor, "images channels heigh
     """Measure the mean distance, in pixels, at which the middle pixel's logit looks, and the shares beyond `SHARES`.
 
     A pixel counts by the magnitude of the logit's gradient, and each image alike, but one without any gradient
-    not at all. The model is put into evaluation mode.
+    as 0. The model is put into evaluation mode.
     """
     rows, columns = (torch.arange(size) - size // 2 for size in images.shape[-2:])
     distance = torch.hypot(rows[:, None].float(), columns[None].float())

@@ -15,7 +15,7 @@ from rich.console import Console
 from experiments.common import command_line, markdown_table, progress_bars, write_json, write_text
 from experiments.density import claim_work
 from experiments.table_4_5_segmentation.figure import draw
-from experiments.table_4_5_segmentation.measure import Run, results
+from experiments.table_4_5_segmentation.measure import results, runs_of
 from experiments.table_4_5_segmentation.protocol import (
     BUDGETS,
     NETWORKS,
@@ -53,12 +53,7 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
     setting, nuclei = BUDGETS[budget], load_nuclei(budget)
     record = run_record(config=asdict(setting), seed=seed, data=nuclei.checksums, source=Path(__file__))
     work = claim_work(folder / "work" / f"{budget}-seed{seed}", record)
-    networks = setting.networks
-    runs = [
-        Run(name=name, seed=seed + place, build=networks[name], training=setting.training)
-        for place in range(setting.seeds)
-        for name in NETWORKS
-    ]
+    runs = runs_of(setting, seed)
     places = [(run.name, run.seed) for run in runs]
     done: dict[tuple[str, int], dict[str, Any]] = {}
     with progress_bars() as bars:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from experiments.common import read_json, write_json
-from experiments.table_4_5_segmentation.protocol import Parts
+from experiments.table_4_5_segmentation.protocol import NETWORKS, Budget, Parts
 from latentia.data.segmentation_batches import ShuffledPairs
 from latentia.errors import TrainingError
 from latentia.evaluation.segmentation import THRESHOLD, agreement, segment
@@ -48,6 +48,16 @@ class Run:
         """A name for files."""
         letters = self.name.lower().replace("++", " plus plus")  # whose other letters are those of another network
         return f"{''.join(letter if letter.isalnum() else '-' for letter in letters)}-seed{self.seed}"
+
+
+def runs_of(setting: Budget, seed: int) -> list[Run]:
+    """Give all trainings of the table; each seed's one after the other, so that an interruption leaves whole seeds."""
+    networks = setting.networks
+    return [
+        Run(name=name, seed=seed + place, build=networks[name], training=setting.training)
+        for place in range(setting.seeds)
+        for name in NETWORKS
+    ]
 
 
 def results(runs: Sequence[Run], parts: Parts, work: Path) -> Iterator[dict[str, Any]]:

@@ -21,8 +21,8 @@ from jaxtyping import Float
 from rich.console import Console
 from torch import Tensor
 
-from experiments.common import command_line, markdown_table, progress_bars, write_json, write_text
-from experiments.table_4_5_segmentation.measure import Run, go_on, task_of
+from experiments.common import command_line, markdown_table, progress_bars, read_json, write_json, write_text
+from experiments.table_4_5_segmentation.measure import Run, go_on, runs_of, task_of
 from experiments.table_4_5_segmentation.protocol import BUDGETS, NETWORKS, Parts, load_nuclei
 from latentia.errors import SettingError
 from latentia.evaluation.segmentation import as_values
@@ -51,13 +51,7 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
     """Measure every network that is trained, and write the table. Errors: SettingError without a run."""
     setting, parts = BUDGETS[budget], load_nuclei(budget)
     work = folder / "work" / f"{budget}-seed{seed}"
-    networks = setting.networks
-    runs = [
-        Run(name=name, seed=seed + place, build=networks[name], training=setting.training)
-        for place in range(setting.seeds)
-        for name in NETWORKS
-    ]
-    there = [run for run in runs if (work / f"{run.label}.json").is_file()]
+    there = [run for run in runs_of(setting, seed) if _is_trained(run, work)]
     if not there:
         raise SettingError(f"{work} holds no networks that are trained; run table_4_5_segmentation first.")
     with progress_bars() as bars:
@@ -73,6 +67,11 @@ def experiment(budget: str, folder: Path, seed: int) -> None:
     write_json(result, folder / f"{budget}-reach.json")
     write_text(markdown(result), folder / f"{budget}-reach.md")
     Console().print(f"The table is in {folder / f'{budget}-reach.md'}.")
+
+
+def _is_trained(run: Run, work: Path) -> bool:
+    path = work / f"{run.label}.json"
+    return path.is_file() and "unstable" not in read_json(path)
 
 
 def _of(run: Run, parts: Parts, work: Path) -> dict[str, Any]:

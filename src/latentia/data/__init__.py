@@ -6,7 +6,8 @@ from latentia.data.celeba import CelebA
 from latentia.data.celeba_hq import CelebAHQ
 from latentia.data.cifar10 import Cifar10
 from latentia.data.dsprites import DSprites
-from latentia.data.factors import Factors, FactorSource
+from latentia.data.factor_images import FactorImages
+from latentia.data.factors import Factors
 from latentia.data.fields import DataSet, FieldSet, NpzFields, pixels_of
 from latentia.data.image_folder import ImageFolder
 from latentia.data.imagenet32 import ImageNet32
@@ -32,7 +33,7 @@ __all__ = [
     "DSprites",
     "DataSet",
     "DataSource",
-    "FactorSource",
+    "FactorImages",
     "Factors",
     "FieldSet",
     "ImageFolder",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int64, Integer
 
-from latentia.data.images import Images, ImageSet, Split, part_of_all
+from latentia.data.images import Split, part_of_all
 from latentia.errors import DataError
 from latentia.randomness import stream
 
@@ -68,25 +67,3 @@ class Factors:
                 raise DataError(f"{name} has {len(places)} images to train on, not {train}.")
             places = places[:train]
         return np.sort(places).astype(np.int64)
-
-
-@runtime_checkable
-class FactorSource(Protocol):
-    """A data set with known factors, whose images can be had by number."""
-
-    @property
-    def name(self) -> str:
-        """Name of the data set."""
-
-    @property
-    def factors(self) -> Factors:
-        """Names and sizes of the factors."""
-
-    def images(self, indices: Indices) -> Images:
-        """The images of these numbers. Errors: DataError where there is no such image."""
-
-    def factors_of(self, indices: Indices) -> FactorTable:
-        """Their factors. Errors: DataError where there is no such image."""
-
-    def load(self, split: Split) -> ImageSet:
-        """Load one split; the label of an image is its number."""

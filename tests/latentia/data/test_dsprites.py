@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentia.data import DSprites, FactorSource, Split, dsprites
+from latentia.data import DSprites, FactorImages, Split, dsprites
 from latentia.data.factors import Factors
 from latentia.errors import DataError
 
@@ -33,7 +33,7 @@ def test_the_published_file_is_read(tmp_path: Path) -> None:
     whole = source.load(Split.TRAIN)
     assert np.array_equal(whole.images[:, 0], IMAGES)
     assert whole.format.bits == 1
-    assert isinstance(source, FactorSource)
+    assert isinstance(source, FactorImages)
     some = np.array([239, 7])
     assert np.array_equal(source.images(some)[:, 0], IMAGES[some])
     assert source.factors_of(some).tolist() == CLASSES[some, 1:].tolist()

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from latentia.data import DataSource, FactorSource, RenderedShapes, Split
+from latentia.data import DataSource, FactorImages, RenderedShapes, Split
 from latentia.data.rendered_shapes import FACTORS, TURNS
 from latentia.errors import DataError, SettingError
 
@@ -24,7 +24,7 @@ def scene(**changed: int) -> np.ndarray:
 def test_the_factors_are_those_of_the_published_set() -> None:
     assert FACTORS.sizes == (10, 10, 10, 8, 4, 15)
     assert FACTORS.combinations == 480_000
-    assert isinstance(SMALL, FactorSource)
+    assert isinstance(SMALL, FactorImages)
     assert isinstance(SMALL, DataSource)
 
 

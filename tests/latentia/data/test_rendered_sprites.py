@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from latentia.data import DataSource, FactorSource, RenderedSprites, Split
+from latentia.data import DataSource, FactorImages, RenderedSprites, Split
 from latentia.data.rendered_sprites import FACTORS
 from latentia.errors import DataError, SettingError
 
@@ -29,7 +29,7 @@ def centre(picture: np.ndarray) -> tuple[float, float]:
 def test_the_factors_are_those_of_the_published_set() -> None:
     assert FACTORS.sizes == (3, 6, 40, 32, 32)
     assert FACTORS.combinations == 737_280
-    assert isinstance(SMALL, FactorSource)
+    assert isinstance(SMALL, FactorImages)
     assert isinstance(SMALL, DataSource)
 
 

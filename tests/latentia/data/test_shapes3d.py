@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from latentia.data import FactorSource, Shapes3D, Split, shapes3d
+from latentia.data import FactorImages, Shapes3D, Split, shapes3d
 from latentia.data.factors import Factors
 from latentia.errors import DataError
 
@@ -39,7 +39,7 @@ def test_the_published_file_is_read(tmp_path: Path) -> None:
     source = Shapes3D(folder=write(tmp_path))
     whole = source.load(Split.TRAIN)
     assert np.array_equal(whole.images, np.moveaxis(IMAGES, 3, 1))
-    assert isinstance(source, FactorSource)
+    assert isinstance(source, FactorImages)
     some = np.array([239, 7])
     assert np.array_equal(source.images(some), np.moveaxis(IMAGES, 3, 1)[some])
     # The values of the file's own labels, by size, are the factors.
